@@ -1,0 +1,38 @@
+import type { Driver } from '../stores/store.ts';
+
+/** What became of one request's valid records at the queue: all of them, or none. */
+export type Submitted =
+  | {
+      readonly outcome: 'queued';
+      /**
+       * Resolves, never rejects, when each record has met its end: stored, duplicate or dropped.
+       * Absent unless it was asked for, and when the store keeps nothing (then nothing will ever
+       * be durable).
+       */
+      readonly settled?: Promise<Settled>;
+    }
+  | { readonly outcome: 'no_room' | 'closing'; readonly retryAfterSeconds: number };
+
+export interface Settled {
+  readonly stored: number;
+  readonly duplicates: number;
+  /** Records that the database refused, or that were left behind at close. */
+  readonly dropped: readonly { readonly index: number; readonly reason: DropReason }[];
+}
+
+/** Why a record was refused before the queue. */
+export type RejectReason = 'invalid' | 'no_room' | 'closing';
+
+/** Why a record was lost after it: refused by the database, left at close, or the no-op's. */
+export type DropReason = 'refused' | 'closed' | 'noop';
+
+/** The state of storage, for /readyz. */
+export interface StorageStatus {
+  readonly storage: 'noop' | 'up' | 'down';
+  readonly driver: Driver;
+  /** Why it is down; null otherwise. */
+  readonly reason: string | null;
+  /** Seconds since a write, or a rolled-back trial write, last succeeded; null if none ever did. */
+  readonly lastWriteAgeSeconds: number | null;
+  readonly warnings: readonly string[];
+}

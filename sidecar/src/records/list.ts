@@ -1,0 +1,40 @@
+import type { Kind } from './kinds.ts';
+
+/** The newest-first or oldest-first order of a list: by ts, then by id. */
+export type Order = 'asc' | 'desc';
+
+/** A place between two rows of a list: everything up to and including this row was seen. */
+export interface Position {
+  /** As it stands in the row. */
+  readonly ts: string;
+  /** Decimal digits: ids are 64-bit and do not fit a JavaScript number. */
+  readonly id: string;
+}
+
+/** What a list asks of a store. All texts are compared by bytes. */
+export interface ListQuery {
+  readonly kind: Kind;
+  /** Equality filters by column name: a row passes where each column has one of its values. */
+  readonly filters: ReadonlyMap<string, readonly string[]>;
+  /** Stored form, inclusive. */
+  readonly since?: string;
+  /** Stored form, exclusive. */
+  readonly until?: string;
+  readonly order: Order;
+  /** Most rows to answer, at least 1. */
+  readonly limit: number;
+  /** Answer only what comes after this place in the order. */
+  readonly after?: Position;
+}
+
+/** A row as the API answers it: `id` as decimal digits, texts never null, event_id perhaps. */
+export type Item = Readonly<Record<string, string | number | null>>;
+
+export interface Page {
+  readonly items: readonly Item[];
+  /**
+   * Where the next page goes on, or null at the end. The work of a page is bounded, so a page may
+   * be short, or empty, and still have a next one.
+   */
+  readonly next: Position | null;
+}
