@@ -30,8 +30,8 @@ function schemaOf(kind: Kind): RecordSchema {
 
 /** What depends on the moment is filled in here, so that the schema itself stays a constant. */
 function withDefaults(record: Record<string, string | number | undefined>): ValidRecord {
-  record['ts'] ??= formatTime(Date.now());
-  record['event_id'] ??= newEventId();
+  record.ts ??= formatTime(Date.now());
+  record.event_id ??= newEventId();
   return record as ValidRecord;
 }
 
