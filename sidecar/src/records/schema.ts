@@ -13,9 +13,6 @@ import { formatTime, parseTime } from './time.ts';
 
 export type RecordSchema = v.GenericSchema<unknown, ValidRecord>;
 
-/** The schemas, by the kind's index. */
-export const SCHEMAS: readonly RecordSchema[] = KINDS.map(schemaOf);
-
 type Entry = v.GenericSchema<unknown, string | number | undefined>;
 
 function schemaOf(kind: Kind): RecordSchema {
@@ -103,3 +100,6 @@ function fits(value: string, maxBytes: number): boolean {
   // No UTF-16 code unit needs more than three bytes: short texts need no counting.
   return value.length * 3 <= maxBytes || Buffer.byteLength(value) <= maxBytes;
 }
+
+/** The schemas, by the kind's index. */
+export const SCHEMAS: readonly RecordSchema[] = KINDS.map(schemaOf);
