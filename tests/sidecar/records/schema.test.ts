@@ -75,7 +75,7 @@ describe('a record', () => {
   });
 
   it('refuses numbers that are not finite or negative, and stores -0 as 0', () => {
-    expect(problems(COST_SNAPSHOT, { ...cost, cpu_hours: 1e999 })).toEqual([
+    expect(problems(COST_SNAPSHOT, { ...cost, cpu_hours: Number.POSITIVE_INFINITY })).toEqual([
       'cpu_hours: must be finite',
     ]);
     expect(problems(COST_SNAPSHOT, { ...cost, cpu_hours: -1 })).toEqual([
