@@ -29,6 +29,9 @@ export interface Connection {
   /** Runs statements that answer no rows. Throws {@link SqliteError}. */
   exec(sql: string): void;
 
+  /** Rows that the last INSERT, UPDATE or DELETE changed (sqlite3_changes). */
+  changes(): number;
+
   /** Prepares one statement, to be used many times; the connection finalises it at close. */
   prepare(sql: string): Statement;
 
