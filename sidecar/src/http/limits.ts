@@ -1,0 +1,32 @@
+/** Limits of both listeners, with their reasons. Those of bodies stand in api/limits.ts. */
+
+/** Most bytes of a request's line and headers; Node's own default, said aloud. */
+export const MAX_HEADER_BYTES = 16 * 1024;
+
+/** A client on the same host sends its headers in one packet; a slow one is stuck or hostile. */
+export const HEADERS_TIMEOUT_MS = 10_000;
+
+/** From a request's first byte to the last of its body: 8 MiB need milliseconds on loopback. */
+export const REQUEST_TIMEOUT_MS = 30_000;
+
+/** How often the two above are looked at. */
+export const TIMEOUT_CHECK_MS = 2_000;
+
+/**
+ * How long an idle connection is kept. Go's transport keeps its end for 90 s and does not repeat a
+ * POST that met a closing connection, so this end must be the more patient one.
+ */
+export const KEEP_ALIVE_MS = 125_000;
+
+/** A Router opens a connection for each request under way. */
+export const API_CONNECTIONS = 1_024;
+
+/** The kubelet and a few Prometheus servers. */
+export const OPS_CONNECTIONS = 128;
+
+/**
+ * A client that is still sending when its answer is ready learns of it only if the connection
+ * stays open while it sends, and is read from: for so long, and so many bytes.
+ */
+export const DISCARD_MS = 5_000;
+export const DISCARD_BYTES = 64 * 1024 * 1024;

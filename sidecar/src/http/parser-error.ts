@@ -1,0 +1,66 @@
+import { type Server, type ServerResponse, STATUS_CODES } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { MAX_HEADER_BYTES } from './limits.ts';
+import { PROBLEM_TYPE, type Problem, problemBody } from './problem.ts';
+import { requestId } from './request-id.ts';
+import { SECURITY_HEADERS } from './security-headers.ts';
+
+/** How long a client that sends nonsense may take to read what is wrong with it. */
+const LINGER_MS = 1_000;
+
+interface HttpSocket extends Duplex {
+  readonly bytesRead?: number;
+  /** Node's own name for the answer under way on a connection; its default handler looks too. */
+  readonly _httpMessage?: ServerResponse | null;
+}
+
+/** Answers what Node's parser refuses, and CONNECT, with problem+json instead of an empty text. */
+export function answerParserErrors(server: Server): void {
+  // Node tells of each piece that follows the first bad one, too.
+  const answered = new WeakSet<Duplex>();
+  server.on('clientError', (error: NodeJS.ErrnoException, socket: HttpSocket) => {
+    if (answered.has(socket)) return;
+    const underWay = socket._httpMessage?.headersSent === true;
+    const silent = socket.bytesRead === 0 || error.code === 'ECONNRESET';
+    if (!socket.writable || underWay || silent) {
+      socket.destroy();
+      return;
+    }
+    answered.add(socket);
+    end(socket, problemOf(error.code));
+  });
+  server.on('connect', (_request, socket) => {
+    end(socket, { status: 405, detail: 'this is not a proxy', headers: { Allow: 'GET, HEAD' } });
+  });
+}
+
+function problemOf(code: string | undefined): Problem {
+  switch (code) {
+    case 'HPE_HEADER_OVERFLOW':
+      return { status: 431, detail: `the headers exceed ${MAX_HEADER_BYTES} bytes` };
+    case 'HPE_CHUNK_EXTENSIONS_OVERFLOW':
+      return { status: 413, detail: 'the chunk extensions are too large' };
+    case 'ERR_HTTP_REQUEST_TIMEOUT':
+      return { status: 408, detail: 'the request did not arrive in time' };
+    default:
+      return { status: 400, detail: 'this is not HTTP/1.1' };
+  }
+}
+
+function end(socket: Duplex, problem: Problem): void {
+  const body = problemBody(problem);
+  const headers = {
+    'Content-Type': PROBLEM_TYPE,
+    'Content-Length': Buffer.byteLength(body),
+    Date: new Date().toUTCString(),
+    Connection: 'close',
+    'X-Request-Id': requestId(),
+    ...SECURITY_HEADERS,
+    ...problem.headers,
+  };
+  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
+  const line = `HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status]}\r\n`;
+  socket.on('error', () => socket.destroy());
+  socket.end(`${line}${lines.join('')}\r\n${body}`);
+  setTimeout(() => socket.destroy(), LINGER_MS).unref();
+}

@@ -1,0 +1,85 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { getRequestListener, type HttpBindings } from '@hono/node-server';
+import { Fold } from '../telemetry/fold.ts';
+import type { Log } from '../telemetry/log.ts';
+import { Exchange } from './exchange.ts';
+import {
+  HEADERS_TIMEOUT_MS,
+  KEEP_ALIVE_MS,
+  MAX_HEADER_BYTES,
+  REQUEST_TIMEOUT_MS,
+  TIMEOUT_CHECK_MS,
+} from './limits.ts';
+import { answerParserErrors } from './parser-error.ts';
+import { PROBLEM_TYPE, type Problem, problemBody } from './problem.ts';
+import { requestId } from './request-id.ts';
+import type { RequestStats } from './request-stats.ts';
+import { application, type Route } from './routes.ts';
+import { SECURITY_HEADERS } from './security-headers.ts';
+import { targetProblem } from './target.ts';
+
+export interface ServerOptions {
+  readonly routes: readonly Route[];
+  readonly maxConnections: number;
+  readonly log: Log;
+  /** Looks at each request before its route does; the problem it finds is the answer. */
+  readonly guard?: (incoming: IncomingMessage) => Problem | undefined;
+  readonly stats?: RequestStats;
+}
+
+/**
+ * Creates the HTTP server that both listeners are: limits, parser errors, request ids, security
+ * headers, 404, 405 and HEAD are alike on both. It does not listen yet.
+ *
+ * It asks for no Host header by itself; the API's guard does.
+ */
+export function hardenedServer(options: ServerOptions): Server {
+  const { guard, stats, log } = options;
+  const failures = new Fold();
+  const tell = (error: Error) =>
+    failures.tell(error.message, (repeated) =>
+      log.error({ err: error, repeated }, 'request failed'),
+    );
+  const app = application(options.routes, tell);
+  const respond = getRequestListener(
+    (request, env) => {
+      const { incoming, outgoing } = env as HttpBindings;
+      return app.fetch(request, new Exchange(incoming, outgoing, stats));
+    },
+    // No Host is needed to route, and the bodies' readers clean up by themselves.
+    { hostname: 'localhost', autoCleanupIncoming: false, errorHandler: badRequest },
+  );
+
+  function onRequest(incoming: IncomingMessage, outgoing: ServerResponse): void {
+    const problem = targetProblem(incoming) ?? guard?.(incoming);
+    if (problem === undefined) void respond(incoming, outgoing);
+    else new Exchange(incoming, outgoing, stats).sendProblem(problem);
+  }
+
+  const server = createServer({
+    maxHeaderSize: MAX_HEADER_BYTES,
+    headersTimeout: HEADERS_TIMEOUT_MS,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    connectionsCheckingInterval: TIMEOUT_CHECK_MS,
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    requireHostHeader: false,
+    insecureHTTPParser: false,
+  });
+  server.maxConnections = options.maxConnections;
+  server.on('request', onRequest);
+  // With this listener it is the body's reader that tells the client to go on.
+  server.on('checkContinue', onRequest);
+  server.on('checkExpectation', (incoming: IncomingMessage, outgoing: ServerResponse) => {
+    const detail = 'the only expectation that can be met is 100-continue';
+    new Exchange(incoming, outgoing, stats).sendProblem({ status: 417, detail });
+  });
+  answerParserErrors(server);
+  return server;
+}
+
+/** What node-server refuses by itself: a Host that is none, on the listener that asks for none. */
+function badRequest(): Response {
+  const body = problemBody({ status: 400, detail: 'the Host header cannot be understood' });
+  const headers = { 'Content-Type': PROBLEM_TYPE, 'X-Request-Id': requestId() };
+  return new Response(body, { status: 400, headers: { ...headers, ...SECURITY_HEADERS } });
+}
