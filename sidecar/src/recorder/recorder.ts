@@ -1,0 +1,480 @@
+import type { Kind } from '../records/kinds.ts';
+import type { Rows } from '../records/rows.ts';
+import type { Store } from '../stores/store.ts';
+import { StoreError } from '../stores/store-error.ts';
+import { Fold } from '../telemetry/fold.ts';
+import { Histogram } from '../telemetry/histogram.ts';
+import type { Log } from '../telemetry/log.ts';
+import { Batch } from './batch.ts';
+import { type Clock, systemClock } from './clock.ts';
+import { describeFailure, Health } from './health.ts';
+import { Ledger } from './ledger.ts';
+import { Parcel } from './parcel.ts';
+import { Queue } from './queue.ts';
+import { RETRY_AFTER_MAX, retryAfter, retryDelay, SCHEDULE, type Schedule } from './schedule.ts';
+import type { DropReason, StorageStatus, Submitted } from './submission.ts';
+
+export interface RecorderOptions {
+  readonly store: Store;
+  /** Most bytes of rows held at a time, waiting and in flight. */
+  readonly queueBytes: number;
+  readonly log: Log;
+  readonly clock?: Clock;
+  /** Uniform in [0, 1); for the jitter of retries. */
+  readonly random?: () => number;
+  readonly schedule?: Partial<Schedule>;
+}
+
+/** What the loop is doing; see {@link Recorder}. */
+export type RecorderState =
+  | 'new'
+  | 'opening'
+  | 'idle'
+  | 'probing'
+  | 'committing'
+  | 'isolating'
+  | 'backing_off'
+  | 'closed';
+
+/** Failed calls to the store since the process's start. */
+export interface Failures {
+  /** The store said so, and trying again may help. */
+  transient: number;
+  /** Not a StoreError; taken for transient. */
+  unexpected: number;
+  /** The database refused a value: one for each attempt that met it. */
+  data: number;
+}
+
+/** Seconds: from an fsync of a fast disk to a hung one. */
+const COMMIT_SECONDS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 10];
+const COMMIT_ROWS = [1, 3, 10, 30, 100, 300, 1_000, 3_000, 10_000];
+
+/** The states in which a call to the store is under way. */
+const CALLING: ReadonlySet<RecorderState> = new Set([
+  'opening',
+  'probing',
+  'committing',
+  'isolating',
+]);
+
+const QUEUED = { outcome: 'queued' } as const satisfies Submitted;
+const NOTHING_SETTLED = { stored: 0, duplicates: 0, dropped: [] };
+
+/**
+ * Takes records from the API at once and writes them to the store in groups: a bounded queue, one
+ * loop, and the account of what became of every record.
+ *
+ * The loop alone calls the store, one call at a time, and is in one of these states:
+ *
+ *     new          not started
+ *     opening      store.open() is under way
+ *     committing   store.append() of a whole batch is under way
+ *     isolating    store.append() of a part of a batch, in which the database refused a value
+ *     probing      store.probe(), a write that is rolled back, is under way
+ *     backing_off  a call failed; waits before it opens again
+ *     idle         nothing is due
+ *     closed       for good
+ *
+ *     new ──start──▶ opening ──ok──▶ ┌ a batch is begun, or rows are queued ─▶ committing, isolating
+ *                      ▲             ┤ a trial write is due ───────────────▶ probing
+ *                      │             └ neither ────────────────────────────▶ idle
+ *                      │                 ▲   (chosen anew after each success, and at each arrival)
+ *                      │ delay over      │
+ *                  backing_off ◀── transient failure of opening, committing, isolating, probing
+ *
+ *     committing, isolating ──data failure──▶ isolating: the first half next, then the second; a
+ *                                             record that is refused alone is dropped
+ *     any ──close──▶ the same loop without pauses, until nothing is queued or the signal aborts,
+ *                    then closed
+ *
+ * - While a commit is under way arrivals gather; the next one takes all of them up to a cap. There
+ *   is no timer in between: one record alone commits at once, a flood in large groups.
+ * - A transient failure tries the same rows again, for ever: `event_id` makes that safe. Where the
+ *   failed attempt had in truth reached the disk (a connection lost after COMMIT), the rows come
+ *   back as duplicates and are counted so, also to the request that waits for them: `stored` counts
+ *   what an attempt is known to have added, `stored + duplicates` what is durable.
+ * - Storage is up after a successful append or trial write, or, for a store without trial writes
+ *   and with no rows at hand to retry, after open. It is down after a failed call, while a call
+ *   does not return, and while the store complains.
+ * - For a store that discards, nothing is queued, no loop runs, and records count as dropped in the
+ *   turn in which they arrive.
+ */
+export class Recorder {
+  /** Where each record is; see there for the equation that holds at every moment. */
+  readonly ledger = new Ledger();
+  /** Durations of successful commits. */
+  readonly commitSeconds = new Histogram(COMMIT_SECONDS);
+  /** Rows of successful commits. */
+  readonly commitRows = new Histogram(COMMIT_ROWS);
+
+  readonly #store: Store;
+  readonly #queueBytes: number;
+  readonly #log: Log;
+  readonly #clock: Clock;
+  readonly #random: () => number;
+  readonly #schedule: Schedule;
+  readonly #queue: Queue;
+  readonly #health: Health;
+  readonly #fold = new Fold();
+  readonly #failures: Failures = { transient: 0, unexpected: 0, data: 0 };
+
+  #state: RecorderState = 'new';
+  #stateSince: number;
+  #loop: Promise<void> = Promise.resolve();
+  /** Ends the pause of the states idle and backing_off. */
+  #wake: (() => void) | undefined;
+  /** Ends the watch. */
+  readonly #watching = new AbortController();
+  #isClosing = false;
+  #closing: Promise<number> | undefined;
+  /** Set when the loop must not begin another call. */
+  #stopped = false;
+
+  /** The batch in flight, between its first attempt and the end of its last row. */
+  #batch: Batch | undefined;
+  #isOpen = false;
+  #proofDue = true;
+  /** Failed calls since the last success; rules the delay. */
+  #failuresInARow = 0;
+  /** When a write or a trial write last succeeded. */
+  #provedAt: number | undefined;
+  #submittedAt: number;
+
+  constructor(options: RecorderOptions) {
+    this.#store = options.store;
+    this.#queueBytes = options.queueBytes;
+    this.#log = options.log;
+    this.#clock = options.clock ?? systemClock;
+    this.#random = options.random ?? Math.random;
+    this.#schedule = { ...SCHEDULE, ...options.schedule };
+    this.#queue = new Queue(options.queueBytes);
+    this.#health = new Health(this.#log, this.#clock, this.#schedule.repeatMs);
+    this.#stateSince = this.#clock.now();
+    this.#submittedAt = this.#stateSince;
+  }
+
+  get state(): RecorderState {
+    return this.#state;
+  }
+
+  get failures(): Readonly<Failures> {
+    return this.#failures;
+  }
+
+  /** Bytes of rows held, waiting or in flight; never more than the bound. */
+  get queuedBytes(): number {
+    return this.#queue.bytes;
+  }
+
+  /** Age of the oldest record that is still queued or in flight; 0 when there is none. */
+  get oldestQueuedSeconds(): number {
+    const oldest = this.#batch?.first ?? this.#queue.first;
+    return oldest === undefined ? 0 : (this.#clock.now() - oldest.queuedAt) / 1_000;
+  }
+
+  /** Milliseconds since records last arrived, refused ones included; since the start if none did. */
+  get idleMs(): number {
+    return this.#clock.now() - this.#submittedAt;
+  }
+
+  /** Begins the loop, which opens the store and tries again for ever. Does nothing the next time. */
+  start(): void {
+    if (this.#state !== 'new' || this.#isClosing || this.#store.discards) return;
+    this.#loop = this.#run();
+    void this.#watch();
+  }
+
+  /**
+   * Takes all of a request's valid records, or none; counts them before it returns. Works before
+   * {@link start} and while storage is down. A request larger than the whole bound is never taken.
+   *
+   * @param rows of that kind, well-formed; the recorder's from here on
+   * @param wait whether to answer a promise of the records' end
+   */
+  submit(kind: Kind, rows: Rows, wait: boolean): Submitted {
+    const { count } = rows;
+    const now = this.#clock.now();
+    this.#submittedAt = now;
+    if (this.#isClosing) {
+      this.ledger.reject(kind, 'closing', count);
+      return { outcome: 'closing', retryAfterSeconds: retryAfter(undefined) };
+    }
+    if (this.#store.discards) {
+      this.ledger.discard(kind, count);
+      return QUEUED;
+    }
+    if (count === 0) {
+      return wait ? { ...QUEUED, settled: Promise.resolve(NOTHING_SETTLED) } : QUEUED;
+    }
+    if (!this.#queue.hasRoomFor(rows.bytes.length)) return this.#refuseForRoom(kind, rows);
+
+    const parcel = new Parcel(kind, rows, now);
+    this.ledger.enqueue(kind, count);
+    this.#queue.push(parcel);
+    if (this.#state === 'idle') this.#wake?.();
+    return wait ? { outcome: 'queued', settled: parcel.whenSettled() } : QUEUED;
+  }
+
+  /** Counts invalid records of complete, parsable bodies. */
+  refuse(kind: Kind, count: number): void {
+    this.#submittedAt = this.#clock.now();
+    this.ledger.reject(kind, 'invalid', count);
+  }
+
+  status(): StorageStatus {
+    const { driver, discards } = this.#store;
+    const warnings = this.#store.warnings?.() ?? [];
+    if (discards) {
+      return { storage: 'noop', driver, reason: null, lastWriteAgeSeconds: null, warnings };
+    }
+    const reason = this.#amiss() ?? this.#health.reason ?? null;
+    const lastWriteAgeSeconds =
+      this.#provedAt === undefined ? null : (this.#clock.now() - this.#provedAt) / 1_000;
+    return {
+      storage: reason === null ? 'up' : 'down',
+      driver,
+      reason,
+      lastWriteAgeSeconds,
+      warnings,
+    };
+  }
+
+  /**
+   * Stops accepting at once, goes on committing until nothing is queued or the signal aborts, and
+   * closes the store. What is left then counts as dropped, `closed`; where a call hangs that
+   * includes rows that may yet reach the disk. Resolves soon after the signal whatever the store
+   * does, and never rejects; every promise given out by {@link submit} is resolved by then.
+   *
+   * @returns how many records were left; the next call answers the first one's promise
+   */
+  close(signal: AbortSignal): Promise<number> {
+    this.#closing ??= this.#close(signal);
+    return this.#closing;
+  }
+
+  // ------------------------------------------------------------------ the loop
+
+  /** The one place that changes the state. */
+  #enter(state: RecorderState): void {
+    this.#state = state;
+    this.#stateSince = this.#clock.now();
+  }
+
+  async #run(): Promise<void> {
+    while (!this.#stopped) {
+      try {
+        const isDue = this.#batch !== undefined || !this.#queue.isEmpty;
+        if (this.#isClosing && !isDue) return;
+        if (!this.#isOpen) await this.#open();
+        else if (isDue) await this.#commit();
+        else if (this.#proofDue && this.#store.probe !== undefined) await this.#probe();
+        else await this.#idle();
+      } catch (error) {
+        if (!this.#stopped) await this.#backOff(error);
+      }
+    }
+  }
+
+  async #open(): Promise<void> {
+    this.#enter('opening');
+    await this.#store.open();
+    this.#isOpen = true;
+    if (this.#batch === undefined && this.#store.probe === undefined) this.#working();
+  }
+
+  async #commit(): Promise<void> {
+    const { batchRows, batchBytes } = this.#schedule;
+    this.#batch ??= new Batch(this.#queue.take(batchRows, batchBytes));
+    const batch = this.#batch;
+    const rows = batch.attempt();
+    const { count } = rows;
+    const { length } = rows.bytes;
+    this.#enter(batch.isHalved ? 'isolating' : 'committing');
+    const startedAt = this.#stateSince;
+    try {
+      const { duplicates } = await this.#store.append(rows);
+      if (this.#batch !== batch) return;
+      this.#committed(batch, duplicates);
+      this.commitSeconds.observe((this.#clock.now() - startedAt) / 1_000);
+      this.commitRows.observe(count);
+      this.#provedAt = this.#clock.now();
+      this.#working();
+    } catch (error) {
+      if (this.#batch !== batch) return;
+      if (!(error instanceof StoreError) || error.class !== 'data') throw error;
+      this.#failures.data += 1;
+      if (count > 1) batch.halve();
+      else this.#dropPoison(batch, length, error);
+    }
+    if (batch.isDone) this.#batch = undefined;
+  }
+
+  async #probe(): Promise<void> {
+    this.#enter('probing');
+    await this.#store.probe?.();
+    this.#provedAt = this.#clock.now();
+    this.#working();
+  }
+
+  async #idle(): Promise<void> {
+    this.#enter('idle');
+    await new Promise<void>((resolve) => {
+      this.#wake = resolve;
+    });
+    this.#wake = undefined;
+  }
+
+  async #backOff(error: unknown): Promise<void> {
+    this.#failures[error instanceof StoreError ? 'transient' : 'unexpected'] += 1;
+    this.#failuresInARow += 1;
+    this.#isOpen = false;
+    this.#proofDue = true;
+    this.#health.failed(describeFailure(error));
+    this.#enter('backing_off');
+    const pause = new AbortController();
+    this.#wake = () => pause.abort();
+    const closing = this.#isClosing;
+    const delay = retryDelay(this.#schedule, this.#failuresInARow, closing, this.#random());
+    await this.#clock.sleep(delay, pause.signal);
+    this.#wake = undefined;
+  }
+
+  /** The store has done what it is for. */
+  #working(): void {
+    this.#failuresInARow = 0;
+    this.#proofDue = false;
+    if (this.#store.complaint?.() === undefined) this.#health.succeeded();
+  }
+
+  // ------------------------------------------------------------------ the end of records
+
+  #committed(batch: Batch, duplicates: readonly number[]): void {
+    let next = 0;
+    batch.settle((parcel, rows, first) => {
+      let doubles = 0;
+      while ((duplicates[next] ?? Number.POSITIVE_INFINITY) < first + rows) {
+        doubles += 1;
+        next += 1;
+      }
+      this.ledger.commit(parcel.kind, rows - doubles, doubles);
+      parcel.commit(rows - doubles, doubles);
+      this.#releaseSettled(parcel);
+    });
+  }
+
+  /** Drops the rows of the batch's last attempt. */
+  #drop(batch: Batch, reason: DropReason): void {
+    batch.settle((parcel, rows) => {
+      this.ledger.drop(parcel.kind, reason, rows);
+      parcel.drop(rows, reason);
+      this.#releaseSettled(parcel);
+    });
+  }
+
+  #releaseSettled(parcel: Parcel): void {
+    if (parcel.isSettled) this.#queue.release(parcel);
+  }
+
+  #dropPoison(batch: Batch, bytes: number, error: StoreError): void {
+    const kind = batch.first?.kind.name;
+    const { reason } = error;
+    this.#drop(batch, 'refused');
+    this.#fold.tell(`refused ${kind} ${reason}`, (repeated) =>
+      this.#log.error({ kind, bytes, reason, repeated }, 'the database refused a record: dropped'),
+    );
+  }
+
+  #refuseForRoom(kind: Kind, rows: Rows): Submitted {
+    this.ledger.reject(kind, 'no_room', rows.count);
+    const reason = this.#health.reason ?? null;
+    this.#fold.tell('no room', (repeated) =>
+      this.#log.warn(
+        { queue_bytes: this.#queue.bytes, bound: this.#queueBytes, reason, repeated },
+        'the queue is full: records are refused',
+      ),
+    );
+    const never = rows.bytes.length > this.#queueBytes;
+    const retryAfterSeconds = never ? RETRY_AFTER_MAX : retryAfter(this.#health.downSeconds);
+    return { outcome: 'no_room', retryAfterSeconds };
+  }
+
+  // ------------------------------------------------------------------ watch and close
+
+  /** What is wrong at this moment without a call having failed. */
+  #amiss(): string | undefined {
+    const complaint = this.#store.complaint?.();
+    if (complaint !== undefined) return complaint;
+    if (!CALLING.has(this.#state)) return undefined;
+    const pendingMs = this.#clock.now() - this.#stateSince;
+    if (pendingMs < this.#schedule.stallMs) return undefined;
+    return `the store has not answered for ${Math.floor(pendingMs / 1_000)} s (${this.#state})`;
+  }
+
+  /** Looks now and then for what no call to the store would tell. */
+  async #watch(): Promise<void> {
+    const { signal } = this.#watching;
+    for (;;) {
+      await this.#clock.sleep(this.#schedule.watchMs, signal);
+      if (signal.aborted) return;
+      const amiss = this.#amiss();
+      if (amiss !== undefined) this.#health.amiss(amiss);
+      if (this.#state !== 'idle') continue;
+      const provedAt = this.#provedAt ?? Number.NEGATIVE_INFINITY;
+      const isDown = this.#health.reason !== undefined;
+      if (!isDown && this.#clock.now() - provedAt < this.#schedule.probeAfterMs) continue;
+      if (isDown) this.#isOpen = false;
+      this.#proofDue = true;
+      this.#wake?.();
+    }
+  }
+
+  async #close(signal: AbortSignal): Promise<number> {
+    this.#isClosing = true;
+    this.#wake?.();
+    const aborted = whenAborted(signal);
+    await Promise.race([this.#loop, aborted]);
+    this.#stopped = true;
+    this.#watching.abort();
+    this.#wake?.();
+
+    // A call that still hangs may return while the store closes; its rows count as they ended.
+    const patience = new AbortController();
+    const grace = aborted.then(() =>
+      this.#clock.sleep(this.#schedule.closeStoreMs, patience.signal),
+    );
+    await Promise.race([this.#closeStore(signal), grace]);
+    patience.abort();
+
+    const left = this.ledger.queuedRecords;
+    this.#abandon();
+    this.#enter('closed');
+    return left;
+  }
+
+  async #closeStore(signal: AbortSignal): Promise<void> {
+    try {
+      await this.#store.close(signal);
+    } catch (error) {
+      this.#log.error({ reason: describeFailure(error) }, 'the store did not close cleanly');
+    }
+  }
+
+  #abandon(): void {
+    const batch = this.#batch;
+    this.#batch = undefined;
+    if (batch !== undefined) {
+      batch.join();
+      this.#drop(batch, 'closed');
+    }
+    const rest = this.#queue.take(Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY);
+    if (rest.length > 0) this.#drop(new Batch(rest), 'closed');
+  }
+}
+
+function whenAborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve();
+  return new Promise((resolve) => {
+    signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+}
