@@ -31,11 +31,6 @@ export class Parcel {
     return this.#unsettled === 0;
   }
 
-  /** Records that are still in the recorder's hands; they are its last ones. */
-  get unsettled(): number {
-    return this.#unsettled;
-  }
-
   /** To be called at most once, before anything is settled. */
   whenSettled(): Promise<Settled> {
     const { promise, resolve } = Promise.withResolvers<Settled>();

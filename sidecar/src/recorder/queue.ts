@@ -11,13 +11,8 @@ export interface Slice {
 
 const FIRST_CAPACITY = 64;
 
-/**
- * The parcels in order of arrival, bounded by the bytes of their rows: a ring that doubles when it
- * is full. A parcel counts until it is released, so the batch in flight counts as well.
- */
+/** The parcels that wait, in order of arrival: a ring that doubles when it is full. */
 export class Queue {
-  readonly #bound: number;
-  #bytes = 0;
   /** A power of two long. Parcels stand at (#head + i) & mask. */
   #ring: (Parcel | undefined)[] = new Array(FIRST_CAPACITY);
   #head = 0;
@@ -25,15 +20,6 @@ export class Queue {
   /** What has been taken of the first parcel. */
   #takenRows = 0;
   #takenBytes = 0;
-
-  constructor(bound: number) {
-    this.#bound = bound;
-  }
-
-  /** Bytes of rows held: those waiting, and those taken but not released. */
-  get bytes(): number {
-    return this.#bytes;
-  }
 
   /** True when no row waits to be taken. */
   get isEmpty(): boolean {
@@ -44,20 +30,10 @@ export class Queue {
     return this.#ring[this.#head];
   }
 
-  hasRoomFor(bytes: number): boolean {
-    return this.#bytes + bytes <= this.#bound;
-  }
-
   push(parcel: Parcel): void {
     if (this.#length === this.#ring.length) this.#grow();
     this.#ring[(this.#head + this.#length) & (this.#ring.length - 1)] = parcel;
     this.#length += 1;
-    this.#bytes += parcel.rows.bytes.length;
-  }
-
-  /** Gives back the room of a parcel that was taken and needs its rows no longer. */
-  release(parcel: Parcel): void {
-    this.#bytes -= parcel.rows.bytes.length;
   }
 
   /**

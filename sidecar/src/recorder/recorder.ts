@@ -1,18 +1,25 @@
 import type { Kind } from '../records/kinds.ts';
 import type { Rows } from '../records/rows.ts';
-import type { Store } from '../stores/store.ts';
+import type { Appended, Store } from '../stores/store.ts';
 import { StoreError } from '../stores/store-error.ts';
 import { Fold } from '../telemetry/fold.ts';
 import { Histogram } from '../telemetry/histogram.ts';
 import type { Log } from '../telemetry/log.ts';
-import { Batch } from './batch.ts';
-import { type Clock, systemClock } from './clock.ts';
+import { Backlog } from './backlog.ts';
+import { type Clock, systemClock, whenAborted } from './clock.ts';
 import { describeFailure, Health } from './health.ts';
-import { Ledger } from './ledger.ts';
-import { Parcel } from './parcel.ts';
-import { Queue } from './queue.ts';
-import { RETRY_AFTER_MAX, retryAfter, retryDelay, SCHEDULE, type Schedule } from './schedule.ts';
-import type { DropReason, StorageStatus, Submitted } from './submission.ts';
+import type { Ledger } from './ledger.ts';
+import {
+  COMMIT_ROWS,
+  COMMIT_SECONDS,
+  RETRY_AFTER_MAX,
+  retryAfter,
+  retryDelay,
+  SCHEDULE,
+  type Schedule,
+} from './schedule.ts';
+import { type Failures, isCalling, type RecorderState } from './state.ts';
+import type { StorageStatus, Submitted } from './submission.ts';
 
 export interface RecorderOptions {
   readonly store: Store;
@@ -24,39 +31,6 @@ export interface RecorderOptions {
   readonly random?: () => number;
   readonly schedule?: Partial<Schedule>;
 }
-
-/** What the loop is doing; see {@link Recorder}. */
-export type RecorderState =
-  | 'new'
-  | 'opening'
-  | 'idle'
-  | 'probing'
-  | 'committing'
-  | 'isolating'
-  | 'backing_off'
-  | 'closed';
-
-/** Failed calls to the store since the process's start. */
-export interface Failures {
-  /** The store said so, and trying again may help. */
-  transient: number;
-  /** Not a StoreError; taken for transient. */
-  unexpected: number;
-  /** The database refused a value: one for each attempt that met it. */
-  data: number;
-}
-
-/** Seconds: from an fsync of a fast disk to a hung one. */
-const COMMIT_SECONDS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 10];
-const COMMIT_ROWS = [1, 3, 10, 30, 100, 300, 1_000, 3_000, 10_000];
-
-/** The states in which a call to the store is under way. */
-const CALLING: ReadonlySet<RecorderState> = new Set([
-  'opening',
-  'probing',
-  'committing',
-  'isolating',
-]);
 
 const QUEUED = { outcome: 'queued' } as const satisfies Submitted;
 const NOTHING_SETTLED = { stored: 0, duplicates: 0, dropped: [] };
@@ -102,19 +76,18 @@ const NOTHING_SETTLED = { stored: 0, duplicates: 0, dropped: [] };
  */
 export class Recorder {
   /** Where each record is; see there for the equation that holds at every moment. */
-  readonly ledger = new Ledger();
+  readonly ledger: Ledger;
   /** Durations of successful commits. */
   readonly commitSeconds = new Histogram(COMMIT_SECONDS);
   /** Rows of successful commits. */
   readonly commitRows = new Histogram(COMMIT_ROWS);
 
   readonly #store: Store;
-  readonly #queueBytes: number;
   readonly #log: Log;
   readonly #clock: Clock;
   readonly #random: () => number;
   readonly #schedule: Schedule;
-  readonly #queue: Queue;
+  readonly #backlog: Backlog;
   readonly #health: Health;
   readonly #fold = new Fold();
   readonly #failures: Failures = { transient: 0, unexpected: 0, data: 0 };
@@ -131,8 +104,6 @@ export class Recorder {
   /** Set when the loop must not begin another call. */
   #stopped = false;
 
-  /** The batch in flight, between its first attempt and the end of its last row. */
-  #batch: Batch | undefined;
   #isOpen = false;
   #proofDue = true;
   /** Failed calls since the last success; rules the delay. */
@@ -143,12 +114,12 @@ export class Recorder {
 
   constructor(options: RecorderOptions) {
     this.#store = options.store;
-    this.#queueBytes = options.queueBytes;
     this.#log = options.log;
     this.#clock = options.clock ?? systemClock;
     this.#random = options.random ?? Math.random;
     this.#schedule = { ...SCHEDULE, ...options.schedule };
-    this.#queue = new Queue(options.queueBytes);
+    this.#backlog = new Backlog(options.queueBytes);
+    this.ledger = this.#backlog.ledger;
     this.#health = new Health(this.#log, this.#clock, this.#schedule.repeatMs);
     this.#stateSince = this.#clock.now();
     this.#submittedAt = this.#stateSince;
@@ -164,13 +135,13 @@ export class Recorder {
 
   /** Bytes of rows held, waiting or in flight; never more than the bound. */
   get queuedBytes(): number {
-    return this.#queue.bytes;
+    return this.#backlog.bytes;
   }
 
   /** Age of the oldest record that is still queued or in flight; 0 when there is none. */
   get oldestQueuedSeconds(): number {
-    const oldest = this.#batch?.first ?? this.#queue.first;
-    return oldest === undefined ? 0 : (this.#clock.now() - oldest.queuedAt) / 1_000;
+    const { oldestAt } = this.#backlog;
+    return oldestAt === undefined ? 0 : (this.#clock.now() - oldestAt) / 1_000;
   }
 
   /** Milliseconds since records last arrived, refused ones included; since the start if none did. */
@@ -207,11 +178,8 @@ export class Recorder {
     if (count === 0) {
       return wait ? { ...QUEUED, settled: Promise.resolve(NOTHING_SETTLED) } : QUEUED;
     }
-    if (!this.#queue.hasRoomFor(rows.bytes.length)) return this.#refuseForRoom(kind, rows);
-
-    const parcel = new Parcel(kind, rows, now);
-    this.ledger.enqueue(kind, count);
-    this.#queue.push(parcel);
+    if (!this.#backlog.hasRoomFor(rows)) return this.#refuseForRoom(kind, rows);
+    const parcel = this.#backlog.add(kind, rows, now);
     if (this.#state === 'idle') this.#wake?.();
     return wait ? { outcome: 'queued', settled: parcel.whenSettled() } : QUEUED;
   }
@@ -253,8 +221,6 @@ export class Recorder {
     return this.#closing;
   }
 
-  // ------------------------------------------------------------------ the loop
-
   /** The one place that changes the state. */
   #enter(state: RecorderState): void {
     this.#state = state;
@@ -264,7 +230,7 @@ export class Recorder {
   async #run(): Promise<void> {
     while (!this.#stopped) {
       try {
-        const isDue = this.#batch !== undefined || !this.#queue.isEmpty;
+        const isDue = !this.#backlog.isEmpty;
         if (this.#isClosing && !isDue) return;
         if (!this.#isOpen) await this.#open();
         else if (isDue) await this.#commit();
@@ -280,34 +246,34 @@ export class Recorder {
     this.#enter('opening');
     await this.#store.open();
     this.#isOpen = true;
-    if (this.#batch === undefined && this.#store.probe === undefined) this.#working();
+    if (!this.#backlog.isCommitting && this.#store.probe === undefined) this.#working();
   }
 
   async #commit(): Promise<void> {
     const { batchRows, batchBytes } = this.#schedule;
-    this.#batch ??= new Batch(this.#queue.take(batchRows, batchBytes));
-    const batch = this.#batch;
+    const batch = this.#backlog.batch(batchRows, batchBytes);
     const rows = batch.attempt();
     const { count } = rows;
-    const { length } = rows.bytes;
+    const bytes = rows.bytes.length; // The store may transfer the buffer.
     this.#enter(batch.isHalved ? 'isolating' : 'committing');
     const startedAt = this.#stateSince;
+    let appended: Appended;
     try {
-      const { duplicates } = await this.#store.append(rows);
-      if (this.#batch !== batch) return;
-      this.#committed(batch, duplicates);
-      this.commitSeconds.observe((this.#clock.now() - startedAt) / 1_000);
-      this.commitRows.observe(count);
-      this.#provedAt = this.#clock.now();
-      this.#working();
+      appended = await this.#store.append(rows);
     } catch (error) {
-      if (this.#batch !== batch) return;
+      if (this.#state === 'closed') return;
       if (!(error instanceof StoreError) || error.class !== 'data') throw error;
       this.#failures.data += 1;
       if (count > 1) batch.halve();
-      else this.#dropPoison(batch, length, error);
+      else this.#dropPoison(batch.first?.kind, bytes, error);
+      return;
     }
-    if (batch.isDone) this.#batch = undefined;
+    if (this.#state === 'closed') return;
+    this.#backlog.commit(appended.duplicates);
+    this.#provedAt = this.#clock.now();
+    this.commitSeconds.observe((this.#provedAt - startedAt) / 1_000);
+    this.commitRows.observe(count);
+    this.#working();
   }
 
   async #probe(): Promise<void> {
@@ -347,41 +313,14 @@ export class Recorder {
     if (this.#store.complaint?.() === undefined) this.#health.succeeded();
   }
 
-  // ------------------------------------------------------------------ the end of records
-
-  #committed(batch: Batch, duplicates: readonly number[]): void {
-    let next = 0;
-    batch.settle((parcel, rows, first) => {
-      let doubles = 0;
-      while ((duplicates[next] ?? Number.POSITIVE_INFINITY) < first + rows) {
-        doubles += 1;
-        next += 1;
-      }
-      this.ledger.commit(parcel.kind, rows - doubles, doubles);
-      parcel.commit(rows - doubles, doubles);
-      this.#releaseSettled(parcel);
-    });
-  }
-
-  /** Drops the rows of the batch's last attempt. */
-  #drop(batch: Batch, reason: DropReason): void {
-    batch.settle((parcel, rows) => {
-      this.ledger.drop(parcel.kind, reason, rows);
-      parcel.drop(rows, reason);
-      this.#releaseSettled(parcel);
-    });
-  }
-
-  #releaseSettled(parcel: Parcel): void {
-    if (parcel.isSettled) this.#queue.release(parcel);
-  }
-
-  #dropPoison(batch: Batch, bytes: number, error: StoreError): void {
-    const kind = batch.first?.kind.name;
+  #dropPoison(kind: Kind | undefined, bytes: number, error: StoreError): void {
+    this.#backlog.drop('refused');
     const { reason } = error;
-    this.#drop(batch, 'refused');
-    this.#fold.tell(`refused ${kind} ${reason}`, (repeated) =>
-      this.#log.error({ kind, bytes, reason, repeated }, 'the database refused a record: dropped'),
+    this.#fold.tell(`refused ${kind?.name} ${reason}`, (repeated) =>
+      this.#log.error(
+        { kind: kind?.name, bytes, reason, repeated },
+        'the database refused a record, which is dropped',
+      ),
     );
   }
 
@@ -390,22 +329,21 @@ export class Recorder {
     const reason = this.#health.reason ?? null;
     this.#fold.tell('no room', (repeated) =>
       this.#log.warn(
-        { queue_bytes: this.#queue.bytes, bound: this.#queueBytes, reason, repeated },
+        { queue_bytes: this.#backlog.bytes, bound: this.#backlog.bound, reason, repeated },
         'the queue is full: records are refused',
       ),
     );
-    const never = rows.bytes.length > this.#queueBytes;
+    const never = rows.bytes.length > this.#backlog.bound;
     const retryAfterSeconds = never ? RETRY_AFTER_MAX : retryAfter(this.#health.downSeconds);
     return { outcome: 'no_room', retryAfterSeconds };
   }
-
-  // ------------------------------------------------------------------ watch and close
 
   /** What is wrong at this moment without a call having failed. */
   #amiss(): string | undefined {
     const complaint = this.#store.complaint?.();
     if (complaint !== undefined) return complaint;
-    if (!CALLING.has(this.#state)) return undefined;
+    if (this.#state === 'closed') return 'storage is closed';
+    if (!isCalling(this.#state)) return undefined;
     const pendingMs = this.#clock.now() - this.#stateSince;
     if (pendingMs < this.#schedule.stallMs) return undefined;
     return `the store has not answered for ${Math.floor(pendingMs / 1_000)} s (${this.#state})`;
@@ -420,13 +358,17 @@ export class Recorder {
       const amiss = this.#amiss();
       if (amiss !== undefined) this.#health.amiss(amiss);
       if (this.#state !== 'idle') continue;
-      const provedAt = this.#provedAt ?? Number.NEGATIVE_INFINITY;
       const isDown = this.#health.reason !== undefined;
-      if (!isDown && this.#clock.now() - provedAt < this.#schedule.probeAfterMs) continue;
       if (isDown) this.#isOpen = false;
+      else if (!this.#isProofOld()) continue;
       this.#proofDue = true;
       this.#wake?.();
     }
+  }
+
+  #isProofOld(): boolean {
+    if (this.#store.probe === undefined || this.#provedAt === undefined) return false;
+    return this.#clock.now() - this.#provedAt >= this.#schedule.probeAfterMs;
   }
 
   async #close(signal: AbortSignal): Promise<number> {
@@ -447,7 +389,7 @@ export class Recorder {
     patience.abort();
 
     const left = this.ledger.queuedRecords;
-    this.#abandon();
+    this.#backlog.abandon();
     this.#enter('closed');
     return left;
   }
@@ -459,22 +401,4 @@ export class Recorder {
       this.#log.error({ reason: describeFailure(error) }, 'the store did not close cleanly');
     }
   }
-
-  #abandon(): void {
-    const batch = this.#batch;
-    this.#batch = undefined;
-    if (batch !== undefined) {
-      batch.join();
-      this.#drop(batch, 'closed');
-    }
-    const rest = this.#queue.take(Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY);
-    if (rest.length > 0) this.#drop(new Batch(rest), 'closed');
-  }
-}
-
-function whenAborted(signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return Promise.resolve();
-  return new Promise((resolve) => {
-    signal.addEventListener('abort', () => resolve(), { once: true });
-  });
 }

@@ -46,6 +46,13 @@ export const SCHEDULE: Schedule = {
   closeStoreMs: 500,
 };
 
+/** Buckets of a commit's duration in seconds: from an fsync of a fast disk to a hung one. */
+export const COMMIT_SECONDS = [
+  0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 10,
+];
+/** Buckets of a commit's size in rows, up to the cap. */
+export const COMMIT_ROWS = [1, 3, 10, 30, 100, 300, 1_000, 3_000, SCHEDULE.batchRows];
+
 /**
  * The delay before retry number `failures` (from 1), with full jitter: anywhere between nothing and
  * the doubling bound, so that sidecars which lost one server together do not return together.

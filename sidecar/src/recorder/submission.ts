@@ -13,6 +13,11 @@ export type Submitted =
     }
   | { readonly outcome: 'no_room' | 'closing'; readonly retryAfterSeconds: number };
 
+/**
+ * The counts of one request. A record whose first attempt failed without an answer, though it had
+ * reached the disk, comes back from the retry as a duplicate: `stored + duplicates` is what is
+ * durable, and `stored` what is known to have been added by this request.
+ */
 export interface Settled {
   readonly stored: number;
   readonly duplicates: number;
