@@ -1,0 +1,227 @@
+import { type FileHandle, link, open, readFile, rename, unlink } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { StoreError } from '../store-error.ts';
+import { directoryError } from './directory-error.ts';
+import { formatLock, type LockContent, parseLock } from './lock-content.ts';
+import { BEAT_MS, isNeighbour, isStale, OWN_LIMIT_MS } from './lock-verdict.ts';
+import {
+  isAlive,
+  monotonicNow,
+  newOwner,
+  ownIdentity,
+  type ProcessIdentity,
+} from './process-identity.ts';
+import type { SharedState } from './shared-state.ts';
+
+/** Rounds of one acquisition: each one lost means that another waiter was quicker. */
+const ROUNDS = 3;
+
+/**
+ * The lock file that keeps two sidecars from one database, `<database>.lock`. POSIX locks do not
+ * reach through WebAssembly, nor between the containers of every volume.
+ *
+ * - free: no file, or one that {@link isStale}. `acquire` makes it ours.
+ * - held: `beat` renews it, once a second. A beat rewrites the file through the handle it was
+ *   created with, so it can never overwrite somebody else's, then reads it back by its name: only
+ *   when our own words stand there is the lock still ours. The moment before that beat goes into
+ *   {@link SharedState}, where the worker looks before it writes.
+ * - lost: the file is gone, another's, or unreadable. Nothing is written any more until it is
+ *   acquired again, after the worker's end.
+ *
+ * A lock protects by time and so cannot fence off a write that the kernel has accepted and delays.
+ */
+export class LockFile {
+  readonly path: string;
+  readonly #state: SharedState;
+  readonly #owner = newOwner();
+  #self: ProcessIdentity | undefined;
+  #handle: FileHandle | undefined;
+  #beats = 0;
+  #beating: Promise<string | undefined> | undefined;
+  /** The foreign content last seen, and since when: kept from one `acquire` to the next. */
+  #seen: { readonly text: string; readonly sinceMs: number } | undefined;
+
+  /** @param database the file that the lock protects, symbolic links resolved */
+  constructor(database: string, state: SharedState) {
+    this.path = `${database}.lock`;
+    this.#state = state;
+  }
+
+  get held(): boolean {
+    return this.#handle !== undefined;
+  }
+
+  /**
+   * Makes the lock ours, or leaves at once.
+   *
+   * @returns the holder whose stale lock was taken over, if there was one
+   * @throws StoreError while another sidecar holds it, or when the directory does not let us
+   */
+  async acquire(): Promise<LockContent | undefined> {
+    if (this.held) await this.#reassure();
+    let former: LockContent | undefined;
+    for (let round = 0; round < ROUNDS && !this.held; round++) {
+      if (await this.#create()) return former;
+      const text = await readIfThere(this.path);
+      if (text === undefined) continue;
+      const content = parseLock(text);
+      if (!(await this.#mayTake(text, content))) throw this.#heldBy(content);
+      if (await this.#remove(text)) former = content;
+    }
+    if (this.held) return undefined;
+    throw new StoreError(`other sidecars contend for ${this.path}, waiting`);
+  }
+
+  /**
+   * Renews the lock. Never rejects. While one beat is under way, another call joins it.
+   *
+   * @returns why the lock is lost, or undefined while it is ours
+   */
+  beat(): Promise<string | undefined> {
+    this.#beating ??= this.#beat().finally(() => {
+      this.#beating = undefined;
+    });
+    return this.#beating;
+  }
+
+  /** Removes the lock if it is still ours. Call it after the worker's end. Never rejects. */
+  async release(): Promise<void> {
+    const handle = this.#handle;
+    if (handle === undefined) return;
+    const text = await readIfThere(this.path).catch(() => undefined);
+    const ours = text !== undefined && parseLock(text)?.owner === this.#owner;
+    if (ours) await unlink(this.path).catch(() => {});
+    await this.#drop(handle);
+  }
+
+  async #beat(): Promise<string | undefined> {
+    const handle = this.#handle;
+    if (handle === undefined) return undefined;
+    const at = monotonicNow();
+    try {
+      const text = await this.#write(handle, at);
+      if ((await readIfThere(this.path)) === text) {
+        if (this.#handle === handle) this.#state.renew(at);
+        return undefined;
+      }
+      await this.#drop(handle);
+      return `the lock ${this.path} was removed or taken over`;
+    } catch (error) {
+      // One beat may fail and the next succeed; what counts is the age of the last good one.
+      if (this.#state.lockAgeMs < OWN_LIMIT_MS) return undefined;
+      await this.#drop(handle);
+      return `cannot renew the lock ${this.path}: ${codeOf(error)}`;
+    }
+  }
+
+  /** A lock that was held all along is looked at again when its last good beat is old. */
+  async #reassure(): Promise<void> {
+    if (this.#state.lockAgeMs < 2 * BEAT_MS) return;
+    const beat = this.beat().then(() => 'done' as const);
+    const outcome = await Promise.race([
+      beat,
+      sleep(OWN_LIMIT_MS, 'late' as const, { ref: false }),
+    ]);
+    if (outcome === 'late') throw new StoreError(`renewing the lock ${this.path} hangs`);
+  }
+
+  async #create(): Promise<boolean> {
+    this.#self ??= await ownIdentity();
+    const at = monotonicNow();
+    let handle: FileHandle;
+    try {
+      handle = await open(this.path, 'wx', 0o640);
+    } catch (error) {
+      if (codeOf(error) === 'EEXIST') return false;
+      throw directoryError(`create the lock ${this.path}`, error);
+    }
+    try {
+      await this.#write(handle, at);
+    } catch (error) {
+      await unlink(this.path).catch(() => {});
+      await handle.close().catch(() => {});
+      throw directoryError(`write the lock ${this.path}`, error);
+    }
+    this.#handle = handle;
+    this.#seen = undefined;
+    this.#state.renew(at);
+    return true;
+  }
+
+  async #write(handle: FileHandle, at: bigint): Promise<string> {
+    this.#beats += 1;
+    const text = formatLock({
+      owner: this.#owner,
+      ...this.#self!,
+      beat: this.#beats,
+      monotonicMs: Number(at / 1_000_000n),
+      time: new Date().toISOString(),
+    });
+    await handle.write(text, 0);
+    return text;
+  }
+
+  /** Whether a lock that stands there may be taken over. */
+  async #mayTake(text: string, content: LockContent | undefined): Promise<boolean> {
+    const nowMs = Number(monotonicNow() / 1_000_000n);
+    if (this.#seen?.text !== text) this.#seen = { text, sinceMs: nowMs };
+    // Our own, lost for a moment and put back; whoever wrote under it has ended.
+    if (content?.owner === this.#owner) return true;
+    if (isStale({ content, unchangedMs: nowMs - this.#seen.sinceMs, nowMs }, this.#self!)) {
+      return true;
+    }
+    if (content === undefined || !isNeighbour(content, this.#self!)) return false;
+    return !(await isAlive(content.pid, content.started));
+  }
+
+  /**
+   * Removes a stale lock. Renaming is atomic, so of several waiters one alone gets the file; what
+   * it got is looked at again, since the holder may have come back, or another waiter may have put
+   * its own lock there, and is then put back under its name.
+   */
+  async #remove(stale: string): Promise<boolean> {
+    const aside = `${this.path}.${newOwner()}`;
+    try {
+      await rename(this.path, aside);
+    } catch (error) {
+      if (codeOf(error) === 'ENOENT') return false;
+      throw directoryError(`take over the lock ${this.path}`, error);
+    }
+    const same = (await readIfThere(aside)) === stale;
+    // Fails where a lock has appeared meanwhile: then the holder of this one sees that it is lost.
+    if (!same) await link(aside, this.path).catch(() => {});
+    await unlink(aside);
+    return same;
+  }
+
+  async #drop(handle: FileHandle): Promise<void> {
+    this.#handle = undefined;
+    this.#state.revoke();
+    await handle.close().catch(() => {});
+  }
+
+  #heldBy(content: LockContent | undefined): StoreError {
+    if (content === undefined) {
+      return new StoreError(`the lock ${this.path} is not readable as one, waiting`, {
+        hint: 'it is taken over after five seconds without a change',
+      });
+    }
+    const holder = `another sidecar (host ${content.host}, process ${content.pid})`;
+    return new StoreError(`${holder} holds ${this.path}, waiting`, {
+      hint: 'one database serves one sidecar; this one takes over when that one ends',
+    });
+  }
+}
+
+async function readIfThere(path: string): Promise<string | undefined> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+function codeOf(error: unknown): string {
+  return String((error as NodeJS.ErrnoException).code ?? 'unknown error');
+}

@@ -1,0 +1,326 @@
+import { stat } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Logger } from 'pino';
+import type { ListQuery, Page } from '../../records/list.ts';
+import type { Rows } from '../../records/rows.ts';
+import type { Appended, Gauge, Store } from '../store.ts';
+import { StoreError } from '../store-error.ts';
+import { prepareDatabasePath } from './database-path.ts';
+import { LockFile } from './lock-file.ts';
+import { BEAT_MS } from './lock-verdict.ts';
+import { NO_FIGURES, type Opened, toWire } from './protocol.ts';
+import { readPage, SLICE_MS } from './read-page.ts';
+import { SharedState } from './shared-state.ts';
+import { Turns } from './turns.ts';
+import { Volume } from './volume.ts';
+import { WorkerHandle } from './worker-handle.ts';
+
+export interface SqliteStoreOptions {
+  /** As configured: may be relative, or a symbolic link. */
+  readonly path: string;
+  readonly cacheBytes: number;
+  /** Of this build. */
+  readonly version: string;
+  readonly log: Logger;
+  /** The worker's bundle, where it does not lie beside this one. */
+  readonly workerUrl?: URL;
+}
+
+/** How long `open` waits for the end of the worker before; then the next attempt does. */
+const RETIRE_MS = 5_000;
+
+/** Creates the store that keeps records in a SQLite file. Nothing is touched before `open`. */
+export function sqliteStore(options: SqliteStoreOptions): Store {
+  return new SqliteStore(options);
+}
+
+/** What belongs to one path on the disk; symbolic links may lead elsewhere at the next opening. */
+interface Place {
+  readonly path: string;
+  readonly lock: LockFile;
+  readonly volume: Volume;
+}
+
+/**
+ * The SQLite store on the HTTP thread. It never touches the disk by a call that blocks, and has one
+ * worker at a time:
+ *
+ * - closed: no lock, no worker. `open` finds the path, takes the lock, starts a worker.
+ * - open: the worker answers, the lock is renewed once a second.
+ * - failed: the worker met a failure, or lost its lock or its file, and is ending or has ended; the
+ *   lock is kept. `open` waits for its exit and starts another: never two on one file.
+ * - ended: after `close`, for good.
+ */
+class SqliteStore implements Store {
+  readonly driver = 'sqlite';
+  readonly #options: SqliteStoreOptions;
+  readonly #log: Logger;
+  readonly #shared = new SharedState();
+  readonly #turns = new Turns();
+  readonly #workerUrl: URL;
+  #place: Place | undefined;
+  #worker: WorkerHandle | undefined;
+  #opened: Opened | undefined;
+  #opening: { readonly since: number; readonly done: Promise<void> } | undefined;
+  #ticker: NodeJS.Timeout | undefined;
+  #ticking = false;
+  #workersStarted = 0;
+  #volumeWasLow = false;
+  #wasHung = false;
+  #checkInFull = false;
+  #ended = false;
+  /** Checkpoints that failed in workers that have ended. */
+  #formerCheckpointFailures = 0;
+
+  constructor(options: SqliteStoreOptions) {
+    this.#options = options;
+    this.#log = options.log;
+    this.#workerUrl = options.workerUrl ?? new URL('./sqlite-worker.mjs', import.meta.url);
+  }
+
+  async open(): Promise<void> {
+    if (this.#isOpen) return;
+    this.#opening ??= { since: performance.now(), done: this.#openAnew() };
+    try {
+      await this.#opening.done;
+    } finally {
+      this.#opening = undefined;
+    }
+  }
+
+  async append(rows: Rows): Promise<Appended> {
+    const { bytes, count } = rows;
+    // Node's pooled buffers share their memory with others and cannot move.
+    const owns = bytes.byteOffset === 0 && bytes.byteLength === bytes.buffer.byteLength;
+    const buffer = owns ? bytes.buffer : new Uint8Array(bytes).buffer;
+    return this.#ready.request({ op: 'append', bytes: buffer, count }, [buffer]);
+  }
+
+  async list(query: ListQuery): Promise<Page> {
+    return readPage(query, (part) =>
+      this.#turns.take(async () => {
+        const worker = this.#ready;
+        const hung = worker.hungSeconds();
+        if (hung !== undefined) throw new StoreError(`worker hung for ${hung} s`);
+        return worker.request({ op: 'slice', query: toWire(part), budgetMs: SLICE_MS });
+      }),
+    );
+  }
+
+  async probe(): Promise<void> {
+    await this.#ready.request({ op: 'probe' });
+  }
+
+  complaint(): string | undefined {
+    const hung = this.#worker?.hungSeconds();
+    if (hung !== undefined) return `worker hung for ${hung} s`;
+    const failure = this.#worker?.failure;
+    if (failure !== undefined) return failure.reason;
+    if (this.#opening === undefined || this.#worker !== undefined) return undefined;
+    const seconds = Math.round((performance.now() - this.#opening.since) / 1_000);
+    return seconds < 5 ? undefined : `opening ${this.#options.path} hung for ${seconds} s`;
+  }
+
+  warnings(): readonly string[] {
+    const low = this.#place?.volume.warning;
+    const notices = this.#opened?.notices ?? [];
+    return low === undefined ? notices : [...notices, low];
+  }
+
+  gauges(): readonly Gauge[] {
+    const figures = this.#worker?.figures ?? NO_FIGURES;
+    const free = this.#place?.volume.freeBytes;
+    return [
+      {
+        name: 'database_bytes',
+        help: 'Size of the database file.',
+        value: figures.databaseBytes,
+      },
+      {
+        name: 'wal_bytes',
+        help: 'Size of the write-ahead log beside it.',
+        value: figures.walBytes,
+      },
+      ...(free === undefined
+        ? []
+        : [
+            {
+              name: 'volume_free_bytes',
+              help: 'Bytes that may still be written to the volume of the database.',
+              value: free,
+            },
+          ]),
+      {
+        name: 'worker_restarts_total',
+        type: 'counter',
+        help: 'Workers started after the first.',
+        value: Math.max(0, this.#workersStarted - 1),
+      },
+      {
+        name: 'checkpoint_failures_total',
+        type: 'counter',
+        help: 'Checkpoints of the write-ahead log that failed or stayed incomplete.',
+        value: this.#formerCheckpointFailures + figures.checkpointFailures,
+      },
+    ];
+  }
+
+  async close(signal: AbortSignal): Promise<void> {
+    this.#ended = true;
+    const aborted = new Promise<void>((resolve) => {
+      if (signal.aborted) resolve();
+      else signal.addEventListener('abort', () => resolve(), { once: true });
+    });
+    await Promise.race([this.#closeInOrder(), aborted]);
+    // With the beat the worker's leave to write ends too, within seconds, if it still lives.
+    clearInterval(this.#ticker);
+    this.#ticker = undefined;
+    if (this.#worker?.hasExited === false) {
+      this.#worker.end(new StoreError('the store was closed before the worker answered'));
+    }
+  }
+
+  async #openAnew(): Promise<void> {
+    this.#refuseIfEnded();
+    await this.#retireWorker();
+    const place = await this.#findPlace();
+    const former = await place.lock.acquire();
+    if (former !== undefined) {
+      const { host, pid, time } = former;
+      this.#log.warn({ lock: place.lock.path, host, pid, time }, 'took over a stale lock');
+    }
+    this.#refuseIfEnded();
+    this.#ticker ??= setInterval(() => this.#tick(), BEAT_MS).unref();
+    await this.#startWorker(place.path);
+  }
+
+  async #closeInOrder(): Promise<void> {
+    await this.#opening?.done.catch(() => {});
+    const worker = this.#worker;
+    if (worker?.failure === undefined) {
+      await worker?.request({ op: 'close' }).catch((error: StoreError) => {
+        this.#log.error({ reason: error.reason }, 'the database did not close in order');
+      });
+    }
+    await worker?.exited;
+    await this.#place?.lock.release();
+  }
+
+  get #isOpen(): boolean {
+    return this.#opened !== undefined && this.#worker?.failure === undefined && !this.#ended;
+  }
+
+  get #ready(): WorkerHandle {
+    this.#refuseIfEnded();
+    const worker = this.#worker;
+    if (worker === undefined) throw new StoreError('the database is not open');
+    if (worker.failure !== undefined) throw worker.failure;
+    if (this.#opened === undefined) throw new StoreError('the database is being opened');
+    return worker;
+  }
+
+  #refuseIfEnded(): void {
+    if (this.#ended) throw new StoreError('the store is closed');
+  }
+
+  /** Waits for the end of the worker before: two engines on one file would destroy it. */
+  async #retireWorker(): Promise<void> {
+    const worker = this.#worker;
+    this.#opened = undefined;
+    if (worker === undefined) return;
+    worker.end(new StoreError('the worker was replaced'));
+    await Promise.race([worker.exited, sleep(RETIRE_MS, undefined, { ref: false })]);
+    if (!worker.hasExited) {
+      throw new StoreError('the worker before has not ended, a call to the disk hangs', {
+        hint: 'check the volume; no second worker may open the file meanwhile',
+      });
+    }
+    this.#checkInFull ||= worker.metCorruption;
+    this.#formerCheckpointFailures += worker.figures.checkpointFailures;
+    this.#worker = undefined;
+  }
+
+  async #findPlace(): Promise<Place> {
+    const path = await prepareDatabasePath(this.#options.path);
+    if (this.#place?.path === path) return this.#place;
+    await this.#place?.lock.release();
+    this.#place = {
+      path,
+      lock: new LockFile(path, this.#shared),
+      volume: new Volume(dirname(path)),
+    };
+    return this.#place;
+  }
+
+  async #startWorker(path: string): Promise<void> {
+    const { cacheBytes, version } = this.#options;
+    const checkInFull = this.#checkInFull;
+    const shared = this.#shared.buffer;
+    const data = { path, cacheBytes, version, shared, checkInFull };
+    const worker = new WorkerHandle(this.#workerUrl, data, this.#shared);
+    this.#worker = worker;
+    this.#workersStarted += 1;
+    this.#opened = await worker.request({ op: 'open' });
+    this.#checkInFull = false;
+    for (const notice of this.#opened.notices) this.#log.warn({ path }, notice);
+    this.#log.info({ path, worker: this.#workersStarted }, 'database is open');
+  }
+
+  /** Once a second; a look that hangs keeps the next from starting, so that none pile up. */
+  async #tick(): Promise<void> {
+    this.#watchWorker();
+    const place = this.#place;
+    if (this.#ticking || place === undefined) return;
+    this.#ticking = true;
+    try {
+      const lost = await place.lock.beat();
+      if (lost !== undefined) this.#endWorker(new StoreError(lost));
+      await this.#watchFile(place.path);
+      await place.volume.refresh();
+      this.#watchVolume(place.volume);
+    } finally {
+      this.#ticking = false;
+    }
+  }
+
+  #watchWorker(): void {
+    const hung = this.#worker?.hungSeconds();
+    if (hung !== undefined) {
+      this.#worker?.giveUpLists(new StoreError(`worker hung for ${hung} s`));
+    }
+    if ((hung !== undefined) === this.#wasHung) return;
+    this.#wasHung = hung !== undefined;
+    if (this.#wasHung) this.#log.error({ hung_seconds: hung }, 'the SQLite worker hangs');
+    else this.#log.info('the SQLite worker moves again');
+  }
+
+  async #watchFile(path: string): Promise<void> {
+    const opened = this.#opened;
+    if (opened === undefined) return;
+    const found = await stat(path).catch((error: NodeJS.ErrnoException) => error);
+    if (found instanceof Error && found.code !== 'ENOENT') return;
+    const same =
+      !(found instanceof Error) && found.ino === opened.inode && found.dev === opened.device;
+    if (same || opened !== this.#opened) return;
+    this.#endWorker(
+      new StoreError('database file was deleted or replaced', {
+        hint: `stop the sidecar before ${path} is moved; it is opened anew`,
+      }),
+    );
+  }
+
+  #watchVolume(volume: Volume): void {
+    const { warning } = volume;
+    const low = warning !== undefined;
+    if (low && !this.#volumeWasLow) this.#log.warn(warning);
+    this.#volumeWasLow = low;
+  }
+
+  #endWorker(reason: StoreError): void {
+    const worker = this.#worker;
+    if (worker === undefined || worker.hasExited || worker.failure !== undefined) return;
+    this.#log.error({ reason: reason.reason }, 'ending the SQLite worker');
+    worker.end(reason);
+  }
+}
