@@ -1,4 +1,4 @@
-/** Bundles the sidecar into sidecar/dist: two entry points, and SQLite's WebAssembly beside them. */
+/** Bundles the sidecar into sidecar/dist: two entry points, and sql.js beside them. */
 
 import { copyFile, mkdir } from 'node:fs/promises';
 import { createRequire } from 'node:module';
@@ -24,10 +24,12 @@ await Promise.all([
     sourcemap: 'linked',
     legalComments: 'none',
     logLevel: 'warning',
-    // pino, sql.js and others are CommonJS and call require() for what Node has built in.
+    // pino and others are CommonJS and call require() for what Node has built in.
     banner: {
       js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",
     },
   }),
+  // Not bundled: its module is run anew for each connection (stores/sqlite/sqljs.ts).
+  copyFile(require.resolve('sql.js/dist/sql-wasm-debug.js'), `${dist}/sqlite.cjs`),
   copyFile(require.resolve('sql.js/dist/sql-wasm-debug.wasm'), `${dist}/sqlite.wasm`),
 ]);
