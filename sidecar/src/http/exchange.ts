@@ -34,14 +34,14 @@ export class Exchange {
 
   /** Makes the answer to a request that could not be served as asked. */
   problem(problem: Problem): Response {
-    this.#discardRest();
+    void this.discard();
     const more = this.#problemHeaders(problem);
     return this.reply(problem.status, PROBLEM_TYPE, problemBody(problem), more);
   }
 
   /** Sends a problem past the framework, for requests that never reach it. */
   sendProblem(problem: Problem): void {
-    this.#discardRest();
+    void this.discard();
     const more = this.#problemHeaders(problem);
     const body = problemBody(problem);
     const headers = this.#head(problem.status, PROBLEM_TYPE, more);
@@ -54,6 +54,11 @@ export class Exchange {
     if (this.incoming.headers.expect === undefined || this.#continued) return;
     this.#continued = true;
     this.outgoing.writeContinue();
+  }
+
+  /** Reads what is left of the body, within bounds, where one is coming; never rejects. */
+  discard(): Promise<void> {
+    return this.#awaitsContinue() ? Promise.resolve() : discardBody(this.incoming);
   }
 
   #head(status: number, contentType: string, more: Headers | undefined): Headers {
@@ -70,10 +75,6 @@ export class Exchange {
     // Whether the body follows is now the client's choice: what comes next would be ambiguous.
     if (this.#awaitsContinue()) return { ...headers, Connection: 'close' };
     return headers;
-  }
-
-  #discardRest(): void {
-    if (!this.#awaitsContinue()) void discardBody(this.incoming);
   }
 
   #awaitsContinue(): boolean {

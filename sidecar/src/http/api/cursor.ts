@@ -1,0 +1,70 @@
+import { createHash } from 'node:crypto';
+import type { Kind } from '../../records/kinds.ts';
+import type { Order, Position } from '../../records/list.ts';
+import { isStoredTime } from '../../records/time.ts';
+
+/** Says how the rest is to be read. */
+const VERSION = 1;
+const MAX_TS_CHARS = 100;
+const MAX_ID = 9_223_372_036_854_775_807n;
+
+/** What a list asked for, but for what may change from page to page. */
+export interface Asked {
+  readonly kind: Kind;
+  readonly filters: ReadonlyMap<string, readonly string[]>;
+  readonly order: Order;
+  /** As they were sent: a duration means another moment on each page, and the same question. */
+  readonly since: string | undefined;
+  readonly until: string | undefined;
+}
+
+/** Where a list goes on. */
+export interface Cursor {
+  readonly after: Position;
+  /** The moments that the first page meant. */
+  readonly since: string | undefined;
+  readonly until: string | undefined;
+}
+
+/** Makes the text that callers hand back; what it holds is nobody's business but ours. */
+export function encodeCursor(asked: Asked, cursor: Cursor): string {
+  const { after, since, until } = cursor;
+  const fields = [VERSION, digest(asked), after.ts, after.id, since ?? null, until ?? null];
+  return Buffer.from(JSON.stringify(fields)).toString('base64url');
+}
+
+/**
+ * @returns what the text says; `foreign` when it belongs to another list, undefined when it is no
+ * cursor of ours
+ */
+export function decodeCursor(asked: Asked, text: string): Cursor | 'foreign' | undefined {
+  if (!/^[A-Za-z0-9_-]{1,1000}$/.test(text)) return undefined;
+  let fields: unknown;
+  try {
+    fields = JSON.parse(Buffer.from(text, 'base64url').toString());
+  } catch {
+    return undefined;
+  }
+  if (!Array.isArray(fields) || fields.length !== 6 || fields[0] !== VERSION) return undefined;
+  const [, bound, ts, id, since, until] = fields as unknown[];
+  // The place is a row's own, and another program may have written it otherwise.
+  if (typeof ts !== 'string' || ts.length > MAX_TS_CHARS || !isId(id)) return undefined;
+  if ((since !== null && !isTime(since)) || (until !== null && !isTime(until))) return undefined;
+  if (bound !== digest(asked)) return 'foreign';
+  return { after: { ts, id }, since: since ?? undefined, until: until ?? undefined };
+}
+
+function isTime(value: unknown): value is string {
+  return typeof value === 'string' && isStoredTime(value);
+}
+
+function isId(value: unknown): value is string {
+  return typeof value === 'string' && /^\d{1,19}$/.test(value) && BigInt(value) <= MAX_ID;
+}
+
+/** Short, since it guards against mistakes and not against forgery: a cursor opens nothing. */
+function digest({ kind, filters, order, since, until }: Asked): string {
+  const sorted = [...filters].map(([name, values]) => [name, [...values].sort()]).sort();
+  const text = JSON.stringify([kind.name, sorted, order, since ?? null, until ?? null]);
+  return createHash('sha256').update(text).digest('base64url').slice(0, 16);
+}

@@ -1,0 +1,24 @@
+import type { IncomingMessage } from 'node:http';
+import type { Problem } from '../problem.ts';
+
+/** The names by which this listener can be meant, with any port: a forwarded one may differ. */
+const LOOPBACK = /^(?:localhost|127\.0\.0\.1|\[::1\])(?::\d{0,5})?$/i;
+
+/**
+ * Refuses requests that name another host. A web page can point its own name at 127.0.0.1 (DNS
+ * rebinding) and would then be of the same origin, but its browser still sends that name.
+ */
+export function hostProblem({ rawHeaders }: IncomingMessage): Problem | undefined {
+  let host: string | undefined;
+  let hosts = 0;
+  for (let i = 0; i < rawHeaders.length; i += 2) {
+    const name = rawHeaders[i] as string;
+    if (name.length !== 4 || (name !== 'Host' && name.toLowerCase() !== 'host')) continue;
+    host = rawHeaders[i + 1];
+    hosts += 1;
+  }
+  if (hosts === 1 && host !== undefined && LOOPBACK.test(host)) return undefined;
+  const detail =
+    'this API is for the same host alone: send one Host header with localhost, 127.0.0.1 or [::1]';
+  return { status: 421, detail };
+}

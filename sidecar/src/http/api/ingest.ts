@@ -1,0 +1,78 @@
+import type { Recorder } from '../../recorder/recorder.ts';
+import type { Kind } from '../../records/kinds.ts';
+import type { Exchange } from '../exchange.ts';
+import type { Problem } from '../problem.ts';
+import type { Activity } from './activity.ts';
+import { admitAnnounced, readBody } from './body.ts';
+import { type BodyBudget, Reservation } from './body-budget.ts';
+import type { Taken } from './intake.ts';
+import { readJson } from './json-body.ts';
+import { mediaType } from './media-type.ts';
+import { readNdjson } from './ndjson-body.ts';
+import { waitSeconds } from './prefer.ts';
+import { accepted, noneValid, refused, settled } from './receipt.ts';
+import type { Turns } from './turns.ts';
+import { waitFor } from './wait.ts';
+
+/** What the API asks of the recorder. */
+export type Intaker = Pick<Recorder, 'submit' | 'refuse'>;
+
+export interface IngestParts {
+  readonly recorder: Intaker;
+  readonly budget: BodyBudget;
+  readonly turns: Turns;
+  readonly activity: Activity;
+}
+
+/** Serves POST of one kind: reads, validates, queues, and waits where the caller prefers it. */
+export async function ingest(
+  kind: Kind,
+  exchange: Exchange,
+  parts: IngestParts,
+): Promise<Response> {
+  const wait = waitSeconds(exchange.incoming.headers.prefer);
+  const taken = await take(kind, exchange, wait > 0, parts);
+  if ('status' in taken) return exchange.problem(taken);
+
+  // All in one turn of the event loop: the account of the records balances at every moment.
+  const { recorder } = parts;
+  const { rows, rejectedCount } = taken;
+  if (rejectedCount > 0) recorder.refuse(kind, rejectedCount);
+  if (rows.count === 0) {
+    return rejectedCount === 0 ? accepted(exchange, taken) : noneValid(exchange, taken);
+  }
+  const submitted = recorder.submit(kind, rows, wait > 0);
+  if (submitted.outcome !== 'queued') return refused(exchange, taken, submitted);
+  if (submitted.settled === undefined) return accepted(exchange, taken);
+
+  const outcome = await waitFor(submitted.settled, wait, exchange.outgoing);
+  if (outcome === undefined) return accepted(exchange, taken);
+  return settled(exchange, taken, outcome, wait);
+}
+
+/** Reads the records of a request; what it holds of the budget it gives back. */
+async function take(
+  kind: Kind,
+  exchange: Exchange,
+  track: boolean,
+  { budget, turns, activity }: IngestParts,
+): Promise<Taken | Problem> {
+  const type = mediaType(exchange.incoming);
+  if (typeof type !== 'string') return type;
+  if (exchange.incoming.url?.includes('?') === true) {
+    return { status: 400, detail: 'a POST takes no query parameters' };
+  }
+  activity.begin();
+  const reservation = new Reservation(budget);
+  try {
+    const problem = admitAnnounced(exchange, reservation);
+    if (problem !== undefined) return problem;
+    exchange.continue();
+    if (type === 'ndjson') return await readNdjson(kind, exchange, reservation, track, turns);
+    const body = await readBody(exchange, reservation);
+    return 'status' in body ? body : await readJson(kind, body, track, turns);
+  } finally {
+    reservation.release();
+    activity.end();
+  }
+}

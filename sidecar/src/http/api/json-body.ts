@@ -1,0 +1,77 @@
+import type { Kind } from '../../records/kinds.ts';
+import { RowWriter } from '../../records/rows.ts';
+import type { Problem } from '../problem.ts';
+import { encodingProblem, Intake, type Taken } from './intake.ts';
+import { MAX_RECORDS } from './limits.ts';
+import { NOT_JSON } from './record-reader.ts';
+import type { Turns } from './turns.ts';
+import { skipSpace, ValueScan } from './value-scan.ts';
+
+const COMMA = 0x2c;
+const OPEN_BRACKET = 0x5b;
+const CLOSE_BRACKET = 0x5d;
+
+export const TOO_MANY: Problem = {
+  status: 413,
+  detail: `a request may hold at most ${MAX_RECORDS} records; send them in several`,
+};
+
+/** For the records that are read in one go: most requests hold one. */
+const ONE_RECORD = new RowWriter();
+const scan = new ValueScan();
+
+/**
+ * Reads a body of `application/json`: one record, or an array of them. A syntax error anywhere is
+ * the whole body's, since nobody can tell where the next record starts.
+ *
+ * @param track whether to remember the index of each valid record
+ */
+export function readJson(
+  kind: Kind,
+  bytes: Buffer,
+  track: boolean,
+  turns: Turns,
+): Taken | Problem | Promise<Taken | Problem> {
+  const problem = encodingProblem(bytes);
+  if (problem !== undefined) return malformed(problem);
+  const start = skipSpace(bytes, 0, bytes.length);
+  if (start === bytes.length) return { status: 400, detail: 'the body is empty' };
+  if (bytes[start] === OPEN_BRACKET) return readArray(kind, bytes, start + 1, track, turns);
+
+  if (!scan.run(bytes, start, bytes.length)) return malformed(NOT_JSON);
+  const intake = new Intake(kind, track, ONE_RECORD);
+  const wrong = intake.add(bytes, start, bytes.length, scan.keys);
+  return wrong === NOT_JSON ? malformed(NOT_JSON) : intake.take();
+}
+
+/** Takes the array apart and parses its elements one by one, so that no parse is long. */
+async function readArray(
+  kind: Kind,
+  bytes: Buffer,
+  start: number,
+  track: boolean,
+  turns: Turns,
+): Promise<Taken | Problem> {
+  const intake = new Intake(kind, track);
+  turns.begin();
+  let at = skipSpace(bytes, start, bytes.length);
+  if (bytes[at] !== CLOSE_BRACKET) {
+    for (;;) {
+      if (intake.full) return TOO_MANY;
+      if (!scan.run(bytes, at, bytes.length)) return malformed(NOT_JSON);
+      const { end, keys } = scan;
+      if (intake.add(bytes, at, end, keys) === NOT_JSON) return malformed(NOT_JSON);
+      at = skipSpace(bytes, end, bytes.length);
+      if (bytes[at] === CLOSE_BRACKET) break;
+      if (bytes[at] !== COMMA) return malformed(NOT_JSON);
+      at = skipSpace(bytes, at + 1, bytes.length);
+      if (turns.over) await turns.next();
+    }
+  }
+  const rest = skipSpace(bytes, at + 1, bytes.length);
+  return rest === bytes.length ? intake.take() : malformed(NOT_JSON);
+}
+
+function malformed(problem: string): Problem {
+  return { status: 400, detail: `the body ${problem}` };
+}

@@ -1,0 +1,45 @@
+/** Limits of what a caller may send to the API, with their reasons. */
+
+/** A request's body: 1,000 records of a usual size are 300 KiB. */
+export const MAX_BODY_BYTES = 8 * 1024 * 1024;
+
+/** Records of a request: bounds the time that even the smallest records can take. */
+export const MAX_RECORDS = 50_000;
+
+/**
+ * One record's text. With every text at its limit and every character escaped a record needs some
+ * 430 KiB; what is larger is padding, and parsing it would hold the thread.
+ */
+export const MAX_RECORD_BYTES = 512 * 1024;
+
+/** Bodies being read or parsed at a time, all together: bounds the memory they hold. */
+export const BODIES_IN_FLIGHT_BYTES = 32 * 1024 * 1024;
+
+/** How long the thread may work on one body before others have their turn. */
+export const SLICE_MS = 10;
+
+/** Rejected records that an answer lists; it counts them all. */
+export const MAX_LISTED_REJECTIONS = 100;
+
+/** When to come back where only a moment is needed. */
+export const RETRY_AFTER_SECONDS = 1;
+
+/** `Prefer: wait`: the longest wait that is granted, and what a bare `wait` means. */
+export const MAX_WAIT_SECONDS = 60;
+export const DEFAULT_WAIT_SECONDS = 10;
+
+/** Items of a page: at most, and when `limit` is absent. */
+export const MAX_PAGE_ITEMS = 1_000;
+export const DEFAULT_PAGE_ITEMS = 100;
+
+/** Text of a page: 1,000 records with details at their limit would be 65 MB. */
+export const MAX_PAGE_CHARS = 4 * 1024 * 1024;
+
+/** Values of all filters of a list together: each may cost the store a query of its own. */
+export const MAX_FILTER_VALUES = 100;
+
+/** A store that does not answer a list for so long is taken to be down. */
+export const LIST_TIMEOUT_MS = 30_000;
+
+/** When to try a list again while storage is down. */
+export const LIST_RETRY_AFTER_SECONDS = 5;

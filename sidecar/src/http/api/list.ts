@@ -1,0 +1,75 @@
+import type { Kind } from '../../records/kinds.ts';
+import type { Item, Page, Position } from '../../records/list.ts';
+import type { Store } from '../../stores/store.ts';
+import { StoreError } from '../../stores/store-error.ts';
+import type { Exchange } from '../exchange.ts';
+import type { Problem } from '../problem.ts';
+import { encodeCursor } from './cursor.ts';
+import { LIST_RETRY_AFTER_SECONDS, LIST_TIMEOUT_MS, MAX_PAGE_CHARS } from './limits.ts';
+import { type List, listOf } from './list-parameters.ts';
+import { parseQuery } from './query-string.ts';
+import { JSON_TYPE } from './receipt.ts';
+
+export interface ListParts {
+  readonly store: Pick<Store, 'list'>;
+  /** Told of what failed but is no {@link StoreError}. */
+  readonly onError: (error: Error) => void;
+}
+
+/** Serves GET of one kind: one page. */
+export async function list(kind: Kind, exchange: Exchange, parts: ListParts): Promise<Response> {
+  const parameters = parseQuery(exchange.incoming.url ?? '');
+  if ('status' in parameters) return exchange.problem(parameters);
+  const asked = listOf(kind, parameters, Date.now());
+  if ('status' in asked) return exchange.problem(asked);
+  const page = await read(asked, parts);
+  if ('status' in page) return exchange.problem(page);
+  return exchange.reply(200, JSON_TYPE, render(asked, page));
+}
+
+async function read({ query }: List, { store, onError }: ListParts): Promise<Page | Problem> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    const fail = () => reject(new StoreError('the list was not answered in time'));
+    timer = setTimeout(fail, LIST_TIMEOUT_MS);
+  });
+  try {
+    return await Promise.race([store.list(query), late]);
+  } catch (error) {
+    if (!(error instanceof StoreError)) onError(error as Error);
+    const why = error instanceof StoreError ? error.reason : 'the error is in the log';
+    return {
+      status: 503,
+      detail: `storage cannot be read: ${why}`,
+      headers: { 'Retry-After': String(LIST_RETRY_AFTER_SECONDS) },
+    };
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** Writes a page, cut where its text would be too long; the cursor goes on after the cut. */
+function render({ asked, query }: List, page: Page): string {
+  const names = ['id', ...query.kind.columns.map((column) => column.name)];
+  const items: string[] = [];
+  let chars = 0;
+  let next: Position | null = page.next;
+  for (const [place, item] of page.items.entries()) {
+    const text = renderItem(names, item);
+    chars += text.length;
+    items.push(text);
+    if (chars > MAX_PAGE_CHARS && place < page.items.length - 1) {
+      next = { ts: String(item.ts), id: String(item.id) };
+      break;
+    }
+  }
+  const { since, until } = query;
+  const cursor = next === null ? null : encodeCursor(asked, { after: next, since, until });
+  return `{"items":[${items.join(',')}],"next_cursor":${JSON.stringify(cursor)}}`;
+}
+
+function renderItem(names: readonly string[], item: Item): string {
+  const ordered: Record<string, string | number | null> = {};
+  for (const name of names) ordered[name] = item[name] ?? null;
+  return JSON.stringify(ordered);
+}

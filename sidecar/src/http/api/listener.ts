@@ -1,0 +1,118 @@
+import type { Server } from 'node:http';
+import { KINDS } from '../../records/kinds.ts';
+import type { Store } from '../../stores/store.ts';
+import { Fold } from '../../telemetry/fold.ts';
+import type { Log } from '../../telemetry/log.ts';
+import type { Exchange } from '../exchange.ts';
+import { API_CONNECTIONS } from '../limits.ts';
+import type { RequestStats } from '../request-stats.ts';
+import { hardenedServer } from '../server.ts';
+import { Activity } from './activity.ts';
+import { BodyBudget } from './body-budget.ts';
+import { hostProblem } from './guard.ts';
+import { type Intaker, ingest } from './ingest.ts';
+import { BODIES_IN_FLIGHT_BYTES, RETRY_AFTER_SECONDS } from './limits.ts';
+import { list } from './list.ts';
+import { type ApiRoute, openApiDocument } from './openapi.ts';
+import { ingestOperation, listOperation, openApiOperation } from './operations.ts';
+import { JSON_TYPE } from './receipt.ts';
+import { Turns } from './turns.ts';
+
+export interface ApiOptions {
+  readonly recorder: Intaker;
+  readonly store: Pick<Store, 'list'>;
+  readonly log: Log;
+  /** Of the product, for the OpenAPI document. */
+  readonly version: string;
+  readonly stats?: RequestStats;
+}
+
+/** The API: records in, lists out. It must listen on a loopback address and on nothing else. */
+export class ApiListener {
+  /** Not listening yet. */
+  readonly server: Server;
+  readonly #budget = new BodyBudget(BODIES_IN_FLIGHT_BYTES);
+  readonly #activity = new Activity();
+  #closing = false;
+
+  constructor(options: ApiOptions) {
+    const { log, stats } = options;
+    this.server = hardenedServer({
+      routes: this.#routes(options),
+      maxConnections: API_CONNECTIONS,
+      log,
+      guard: hostProblem,
+      ...(stats && { stats }),
+    });
+  }
+
+  /** Milliseconds since the last POST's records were read; 0 while one is being read. */
+  get idleMs(): number {
+    return this.#activity.idleMs;
+  }
+
+  /** Bytes of the bodies that are being read or parsed. */
+  get bodyBytes(): number {
+    return this.#budget.held;
+  }
+
+  /**
+   * From now on every POST is answered 503 with `Connection: close`, while the listener stays:
+   * closing it would reset the connections that clients keep.
+   */
+  beginClosing(): void {
+    this.#closing = true;
+  }
+
+  #routes({ recorder, store, log, version }: ApiOptions): ApiRoute[] {
+    const failures = new Fold();
+    const onError = (error: Error) =>
+      failures.tell(error.message, (repeated) =>
+        log.error({ err: error, repeated }, 'list failed'),
+      );
+    const ingestParts = {
+      recorder,
+      budget: this.#budget,
+      turns: new Turns(),
+      activity: this.#activity,
+    };
+    const listParts = { store, onError };
+
+    const routes: ApiRoute[] = KINDS.flatMap((kind): ApiRoute[] => [
+      {
+        method: 'POST',
+        path: `/v1/${kind.path}`,
+        operation: ingestOperation(kind),
+        handle: (exchange) =>
+          this.#closing ? refuseClosing(exchange) : ingest(kind, exchange, ingestParts),
+      },
+      {
+        method: 'GET',
+        path: `/v1/${kind.path}`,
+        operation: listOperation(kind),
+        handle: (exchange) => list(kind, exchange, listParts),
+      },
+    ]);
+    let document: string | undefined;
+    routes.push({
+      method: 'GET',
+      path: '/openapi.json',
+      operation: openApiOperation,
+      handle: (exchange) => {
+        document ??= JSON.stringify(openApiDocument(routes, version));
+        return exchange.reply(200, JSON_TYPE, document);
+      },
+    });
+    return routes;
+  }
+}
+
+/** The body is read before the answer: bytes unread when a connection closes would reset it. */
+async function refuseClosing(exchange: Exchange): Promise<Response> {
+  await exchange.discard();
+  return exchange.problem({
+    status: 503,
+    detail: 'the sidecar is shutting down; nothing was queued',
+    headers: { 'Retry-After': String(RETRY_AFTER_SECONDS), Connection: 'close' },
+  });
+}

@@ -1,0 +1,109 @@
+import type { Kind } from '../../records/kinds.ts';
+import type { Exchange } from '../exchange.ts';
+import type { Problem } from '../problem.ts';
+import { admit, BROKEN_OFF } from './body.ts';
+import type { Reservation } from './body-budget.ts';
+import { encodingProblem, Intake, type Taken } from './intake.ts';
+import { TOO_MANY } from './json-body.ts';
+import { MAX_RECORD_BYTES } from './limits.ts';
+import type { Turns } from './turns.ts';
+import { skipSpace, ValueScan } from './value-scan.ts';
+
+const NEWLINE = 0x0a;
+const EMPTY = Buffer.alloc(0);
+const TOO_LONG = `is larger than ${MAX_RECORD_BYTES} bytes`;
+
+const scan = new ValueScan();
+
+/**
+ * Reads a body of `application/x-ndjson` while it arrives: a record a line, split at LF over the
+ * raw bytes. CR before LF is JSON whitespace; blank lines are skipped and not counted. A bad line
+ * is rejected by its index, the others are kept.
+ *
+ * @returns the records once the body is complete, or why there are none; never rejects
+ */
+export async function readNdjson(
+  kind: Kind,
+  { incoming }: Exchange,
+  reservation: Reservation,
+  track: boolean,
+  turns: Turns,
+): Promise<Taken | Problem> {
+  const intake = new Intake(kind, track);
+  const lines = new Lines();
+  let bytes = 0;
+  let records = 0;
+  try {
+    // Destroying the request would take the connection away from under the answer.
+    for await (const chunk of incoming.iterator({ destroyOnReturn: false })) {
+      bytes += chunk.length;
+      const problem = admit(reservation, bytes);
+      if (problem !== undefined) return problem;
+      turns.begin();
+      lines.feed(chunk);
+      for (let line = lines.next(); line !== undefined; line = lines.next()) {
+        if (intake.full) return TOO_MANY;
+        if (addLine(intake, line)) records += 1;
+        if (turns.over) await turns.next();
+      }
+    }
+  } catch {
+    return BROKEN_OFF;
+  }
+  if (intake.full && lines.rest.length > 0) return TOO_MANY;
+  if (addLine(intake, lines.rest)) records += 1;
+  return records === 0 ? { status: 400, detail: 'the body is empty' } : intake.take();
+}
+
+/** @returns false for a blank line */
+function addLine(intake: Intake, line: Buffer): boolean {
+  const start = skipSpace(line, 0, line.length);
+  if (start === line.length) return false;
+  const problem = line.length > MAX_RECORD_BYTES ? TOO_LONG : encodingProblem(line);
+  if (problem !== undefined) {
+    intake.reject(problem);
+    return true;
+  }
+  // What the scan cannot make sense of, JSON.parse will refuse.
+  scan.run(line, start, line.length);
+  intake.add(line, start, line.length, scan.keys);
+  return true;
+}
+
+/** Splits chunks into lines. */
+class Lines {
+  /** Pieces of the line that the last chunk broke off in. */
+  #pieces: Buffer[] = [];
+  #chunk: Buffer = EMPTY;
+  #at = 0;
+
+  feed(chunk: Buffer): void {
+    this.#chunk = chunk;
+    this.#at = 0;
+  }
+
+  /** The next complete line without its LF; undefined when another chunk is needed. */
+  next(): Buffer | undefined {
+    const end = this.#chunk.indexOf(NEWLINE, this.#at);
+    if (end === -1) {
+      if (this.#at < this.#chunk.length) this.#pieces.push(this.#chunk.subarray(this.#at));
+      this.#chunk = EMPTY;
+      return undefined;
+    }
+    const line = this.#chunk.subarray(this.#at, end);
+    this.#at = end + 1;
+    return this.#join(line);
+  }
+
+  /** What follows the last LF, once all chunks are through. */
+  get rest(): Buffer {
+    return this.#join(EMPTY);
+  }
+
+  #join(last: Buffer): Buffer {
+    if (this.#pieces.length === 0) return last;
+    const line = Buffer.concat([...this.#pieces, last]);
+    this.#pieces = [];
+    return line;
+  }
+}

@@ -1,0 +1,32 @@
+import { DEFAULT_WAIT_SECONDS, MAX_WAIT_SECONDS } from './limits.ts';
+
+/** The elements of a list of preferences: commas in quoted strings do not part them. */
+const ELEMENT = /(?:[^,"]|"(?:[^"\\]|\\.)*")+/g;
+
+/** A `wait` with perhaps a value, whatever parameters follow (RFC 7240, section 2). */
+const WAIT = /^\s*wait\s*(?:=\s*([^\s;"]+|"(?:[^"\\]|\\.)*")?\s*)?(?:;|$)/i;
+
+/**
+ * How long a caller prefers to wait for its records to be durable.
+ *
+ * Only the first `wait` counts; one that cannot be understood is as good as none, as the RFC has
+ * it for all preferences.
+ *
+ * @param header all Prefer fields of the request, joined by commas
+ * @returns seconds, 0 where there is nothing to wait for
+ */
+export function waitSeconds(header: string | string[] | undefined): number {
+  if (header === undefined) return 0;
+  for (const element of String(header).match(ELEMENT) ?? []) {
+    const match = WAIT.exec(element);
+    if (match !== null) return secondsOf(match[1]);
+  }
+  return 0;
+}
+
+function secondsOf(word: string | undefined): number {
+  const value = word?.replace(/^"(.*)"$/, '$1') ?? '';
+  if (value === '') return DEFAULT_WAIT_SECONDS;
+  if (!/^\d+$/.test(value)) return 0;
+  return Math.min(Number(value), MAX_WAIT_SECONDS);
+}

@@ -1,0 +1,39 @@
+import { counter, type Family, histogram, info } from '../../telemetry/exposition.ts';
+import type { RequestStats } from '../request-stats.ts';
+
+/** What the process counts of itself. */
+export interface ServerFigures {
+  readonly version: string;
+  readonly requests: RequestStats;
+  /** Exceptions and rejections that nobody handled; the process went on. */
+  readonly faults: () => number;
+  /** Log lines that were thrown away because nobody read standard output. */
+  readonly logLinesDropped: () => number;
+}
+
+export function serverFamilies(figures: ServerFigures): Family[] {
+  const series = Array.from(figures.requests, ({ method, path, status, duration }) => ({
+    labels: { method, route: path, status: String(status) },
+    histogram: duration,
+  }));
+  return [
+    histogram(
+      'agenttier_storage_http_request_duration_seconds',
+      'From the headers of a request to its answer, by route and status; waits included.',
+      series,
+    ),
+    counter(
+      'agenttier_storage_unhandled_errors_total',
+      'Exceptions and rejections that nobody handled.',
+      figures.faults(),
+    ),
+    counter(
+      'agenttier_storage_log_lines_dropped_total',
+      'Log lines thrown away because nobody read standard output.',
+      figures.logLinesDropped(),
+    ),
+    info('agenttier_storage_build_info', 'The version of this build.', {
+      version: figures.version,
+    }),
+  ];
+}
