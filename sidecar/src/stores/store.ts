@@ -1,7 +1,8 @@
 import type { ListQuery, Page } from '../records/list.ts';
 import type { Rows } from '../records/rows.ts';
 
-export type Driver = 'none' | 'sqlite' | 'postgres' | 'mysql';
+/** `unknown` where what was asked for names none of the others; such storage is down. */
+export type Driver = 'none' | 'sqlite' | 'postgres' | 'mysql' | 'unknown';
 
 /**
  * Where records are kept. One of these exists in a process; the recorder alone calls `open`,
