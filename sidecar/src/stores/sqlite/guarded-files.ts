@@ -1,3 +1,4 @@
+import { StoreError } from '../store-error.ts';
 import type { FileLayer } from './file-layer.ts';
 import { OWN_LIMIT_MS } from './lock-verdict.ts';
 import type { SharedState } from './shared-state.ts';
@@ -10,10 +11,11 @@ import type { SharedState } from './shared-state.ts';
  */
 export class GuardedFiles {
   readonly files: FileLayer;
-  /** Why a write was refused, once one was. */
-  refusal: string | undefined;
+  readonly #shared: SharedState;
+  #refusal: string | undefined;
 
   constructor(inner: FileLayer, shared: SharedState) {
+    this.#shared = shared;
     const call = <T>(work: () => T): T => {
       shared.touch();
       try {
@@ -23,13 +25,7 @@ export class GuardedFiles {
       }
     };
     const change = <T>(work: () => T): T => {
-      const age = shared.lockAgeMs;
-      if (age > OWN_LIMIT_MS) {
-        this.refusal = Number.isFinite(age)
-          ? `the lock file was not renewed for ${Math.round(age / 1_000)} s`
-          : 'the lock file was lost';
-        throw Object.assign(new Error(this.refusal), { code: 'ESTALE' });
-      }
+      this.check();
       return call(work);
     };
     this.files = {
@@ -51,5 +47,37 @@ export class GuardedFiles {
       syncDirectory: (path) => call(() => inner.syncDirectory(path)),
       space: (path) => call(() => inner.space(path)),
     };
+  }
+
+  /** Why a change was refused, once one was. */
+  get refusal(): string | undefined {
+    return this.#refusal;
+  }
+
+  /** Throws when nothing may be changed any more. */
+  check(): void {
+    const age = this.#shared.lockAgeMs;
+    if (age <= OWN_LIMIT_MS) return;
+    this.#refusal = Number.isFinite(age)
+      ? `the lock file was not renewed for ${Math.round(age / 1_000)} s`
+      : 'the lock file was lost';
+    throw Object.assign(new StoreError(this.#refusal), { code: 'ESTALE' });
+  }
+
+  /**
+   * Runs work that changes the disk. When it fails after a refusal, that is the reason, and not
+   * what SQLite makes of it.
+   */
+  explain<T>(work: () => T): T {
+    try {
+      return work();
+    } catch (error) {
+      throw this.reasonOf(error);
+    }
+  }
+
+  /** The refusal if there was one, else the error itself. */
+  reasonOf(error: unknown): unknown {
+    return this.#refusal === undefined ? error : new StoreError(this.#refusal, { cause: error });
   }
 }

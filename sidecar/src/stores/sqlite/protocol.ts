@@ -27,7 +27,12 @@ export type WireQuery = Omit<ListQuery, 'kind'> & { readonly kind: number };
 export type Request =
   | { readonly op: 'open' }
   | { readonly op: 'append'; readonly bytes: ArrayBuffer; readonly count: number }
-  | { readonly op: 'slice'; readonly query: WireQuery; readonly budgetMs: number }
+  | {
+      readonly op: 'slice';
+      readonly query: WireQuery;
+      readonly budgetMs: number;
+      readonly maxBytes: number;
+    }
   | { readonly op: 'probe' }
   | { readonly op: 'close' };
 
@@ -52,11 +57,13 @@ export interface Opened {
 
 export interface Slice {
   readonly page: Page;
+  /** Of the items' texts. */
+  readonly bytes: number;
   /** Milliseconds of the worker that it took. */
   readonly tookMs: number;
 }
 
-/** The database in figures, sent with every reply. */
+/** The database in figures. */
 export interface Figures {
   readonly databaseBytes: number;
   readonly walBytes: number;
@@ -82,7 +89,8 @@ export type Reply =
       readonly id: number;
       readonly ok: true;
       readonly result: Results[keyof Results] | undefined;
-      readonly figures: Figures;
+      /** Now and then: they cost some calls to the disk. */
+      readonly figures?: Figures;
     }
   | {
       readonly id: number;

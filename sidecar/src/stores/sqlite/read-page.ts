@@ -10,24 +10,30 @@ export const SLICE_MS = 8;
 /** How much of the worker's time one page may take; a page that is not full then is answered. */
 const PAGE_MS = 250;
 
+/** About this many bytes of texts make a page full: it is held in memory more than once. */
+const PAGE_BYTES = 8 * 1_024 * 1_024;
+
 /**
  * Puts a page together from slices, between which others get their turn.
  *
- * @param slice answers the next part of a list within {@link SLICE_MS}
+ * @param slice answers the next part of a list within {@link SLICE_MS}, of about so many bytes
  */
 export async function readPage(
   query: ListQuery,
-  slice: (query: ListQuery) => Promise<Slice>,
+  slice: (query: ListQuery, maxBytes: number) => Promise<Slice>,
 ): Promise<Page> {
   const items: Item[] = [];
   let next: Position | null = null;
   let spentMs = 0;
+  let bytes = 0;
   do {
     const rest: ListQuery = { ...query, limit: query.limit - items.length };
-    const { page, tookMs } = await slice(next === null ? rest : { ...rest, after: next });
-    for (const item of page.items) items.push(item);
-    next = page.next;
-    spentMs += tookMs;
-  } while (next !== null && items.length < query.limit && spentMs < PAGE_MS);
+    const part = next === null ? rest : { ...rest, after: next };
+    const answer = await slice(part, PAGE_BYTES - bytes);
+    for (const item of answer.page.items) items.push(item);
+    next = answer.page.next;
+    spentMs += answer.tookMs;
+    bytes += answer.bytes;
+  } while (next !== null && items.length < query.limit && spentMs < PAGE_MS && bytes < PAGE_BYTES);
   return { items, next };
 }

@@ -98,12 +98,13 @@ class SqliteStore implements Store {
   }
 
   async list(query: ListQuery): Promise<Page> {
-    return readPage(query, (part) =>
+    return readPage(query, (part, maxBytes) =>
       this.#turns.take(async () => {
         const worker = this.#ready;
         const hung = worker.hungSeconds();
         if (hung !== undefined) throw new StoreError(`worker hung for ${hung} s`);
-        return worker.request({ op: 'slice', query: toWire(part), budgetMs: SLICE_MS });
+        const wire = toWire(part);
+        return worker.request({ op: 'slice', query: wire, budgetMs: SLICE_MS, maxBytes });
       }),
     );
   }

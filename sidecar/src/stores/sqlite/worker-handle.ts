@@ -150,7 +150,7 @@ export class WorkerHandle {
   }
 
   #settle(reply: Reply): void {
-    if (reply.ok) this.#figures = reply.figures;
+    if (reply.ok) this.#figures = reply.figures ?? this.#figures;
     const waiting = this.#waiting.get(reply.id);
     this.#waiting.delete(reply.id);
     if (reply.ok) {

@@ -7,7 +7,6 @@ import {
   type Envelope,
   type Figures,
   fromWire,
-  NO_FIGURES,
   type Opened,
   type Reply,
   type Request,
@@ -21,15 +20,18 @@ export interface ServedDatabase {
   readonly figures: Figures;
   append(rows: Rows): Appended;
   /** Answers what it finds within a budget of milliseconds. */
-  slice(query: ListQuery, budgetMs: number): Page;
+  slice(query: ListQuery, budgetMs: number, maxBytes: number): Page & { readonly bytes: number };
   probe(): void;
-  /** Work for idle moments, bounded: a checkpoint when one is worth it. */
-  maintain(): void;
+  /** A checkpoint where one is due; when idle, one is due sooner. */
+  maintain(idle: boolean): void;
   close(): void;
 }
 
 /** How long nothing was appended before idle work begins. */
 const IDLE_MS = 1_000;
+
+/** How often a reply carries figures. */
+const FIGURES_MS = 500;
 
 /**
  * Serves one database over a port: opens it at the first request, answers one request after the
@@ -38,48 +40,55 @@ const IDLE_MS = 1_000;
  */
 export class WorkerService {
   readonly #port: MessagePort;
-  readonly #open: () => ServedDatabase;
+  readonly #open: () => Promise<ServedDatabase>;
   readonly #end: () => void;
   readonly #idle: NodeJS.Timeout;
   #database: ServedDatabase | undefined;
+  #figuresAt = 0;
 
   /**
    * @param open opens the database, or throws a {@link StoreError}
    * @param end ends the thread
    */
-  constructor(port: MessagePort, open: () => ServedDatabase, end: () => void) {
+  constructor(port: MessagePort, open: () => Promise<ServedDatabase>, end: () => void) {
     this.#port = port;
     this.#open = open;
     this.#end = end;
-    this.#idle = setTimeout(() => this.#maintain(), IDLE_MS).unref();
-    port.on('message', (envelope: Envelope) => this.#serve(envelope));
+    this.#idle = setTimeout(() => this.#maintain(true), IDLE_MS).unref();
+    port.on('message', (envelope: Envelope) => void this.#serve(envelope));
   }
 
-  #serve({ id, request }: Envelope): void {
+  /** Only opening, which comes first and alone, takes more than one turn of the event loop. */
+  async #serve({ id, request }: Envelope): Promise<void> {
     try {
-      const result = this.#handle(request);
-      this.#reply({ id, ok: true, result, figures: this.#database?.figures ?? NO_FIGURES });
+      const result = request.op === 'open' ? await this.#begin() : this.#handle(request);
+      this.#succeed(id, result, request.op === 'open');
     } catch (error) {
       this.#fail(id, error);
       return;
     }
+    // After the reply: the commit is done, and this belongs to none.
+    if (request.op === 'append') this.#maintain(false);
     if (request.op === 'close') this.#end();
   }
 
-  #handle(request: Request): Results[keyof Results] {
+  async #begin(): Promise<Opened> {
+    this.#database ??= await this.#open();
+    this.#idle.refresh();
+    return this.#database.opened;
+  }
+
+  #handle(request: Exclude<Request, { op: 'open' }>): Results[keyof Results] {
     switch (request.op) {
-      case 'open':
-        this.#database ??= this.#open();
-        this.#idle.refresh();
-        return this.#database.opened;
       case 'append': {
         this.#idle.refresh();
         return this.#ready.append({ bytes: Buffer.from(request.bytes), count: request.count });
       }
       case 'slice': {
         const start = performance.now();
-        const page = this.#ready.slice(fromWire(request.query), request.budgetMs);
-        return { page, tookMs: performance.now() - start };
+        const { query, budgetMs, maxBytes } = request;
+        const { items, next, bytes } = this.#ready.slice(fromWire(query), budgetMs, maxBytes);
+        return { page: { items, next }, bytes, tookMs: performance.now() - start };
       }
       case 'probe':
         this.#ready.probe();
@@ -98,15 +107,25 @@ export class WorkerService {
     return this.#database;
   }
 
-  #maintain(): void {
-    const database = this.#database;
-    if (database === undefined) return;
+  #maintain(idle: boolean): void {
     try {
-      database.maintain();
-      this.#reply({ id: 0, ok: true, result: undefined, figures: database.figures });
+      this.#database?.maintain(idle);
+      if (idle) this.#succeed(0, undefined, true);
     } catch (error) {
       this.#fail(0, error);
     }
+  }
+
+  #succeed(id: number, result: Results[keyof Results] | undefined, figuresDue: boolean): void {
+    const reply = { id, ok: true, result } as const;
+    const now = performance.now();
+    const database = this.#database;
+    if (database === undefined || (!figuresDue && now - this.#figuresAt < FIGURES_MS)) {
+      this.#reply(reply);
+      return;
+    }
+    this.#figuresAt = now;
+    this.#reply({ ...reply, figures: database.figures });
   }
 
   #fail(id: number, thrown: unknown): void {
