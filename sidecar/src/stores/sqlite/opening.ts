@@ -1,11 +1,12 @@
 import type { Connection } from './connection.ts';
 import { openConnection } from './engine.ts';
+import { hostError } from './errno.ts';
 import type { FileLayer } from './file-layer.ts';
 import { refuseForeignWriter } from './foreign-sqlite.ts';
 import { fullCheck } from './full-check.ts';
 import { readMeta } from './meta.ts';
 import { checkWriter, type Migrated, migrate } from './migrations.ts';
-import { setAside, setOrphansAside } from './quarantine.ts';
+import { setAside, setOrphansAside, sizeOf } from './quarantine.ts';
 import { isCorruption } from './result-codes.ts';
 import { applySettings, useWal } from './settings.ts';
 
@@ -43,6 +44,8 @@ export async function openFile(options: DatabaseOptions): Promise<OpenedFile> {
   refuseForeignWriter(files, path);
   const orphans = setOrphansAside(files, path, now());
   if (orphans !== undefined) notices.push(orphans);
+  // SQLite takes a file of one byte for an empty one, and would overwrite it.
+  if (sizeOf(files, path) === 1) notices.push(setAside(files, path, now()));
   if (options.checkInFull === true && files.exists(path) && (await isDamaged(options))) {
     notices.push(setAside(files, path, now()));
   }
@@ -65,7 +68,8 @@ export function closeQuietly(connection: Connection): void {
 }
 
 async function prepare(options: DatabaseOptions, notices: readonly string[]): Promise<OpenedFile> {
-  const connection = await openConnection(options);
+  const seal = new Seal(options.beforeWrite);
+  const connection = await openConnection({ ...options, beforeWrite: seal.check });
   try {
     applySettings(connection, options.cacheBytes);
     checkWriter(readMeta(connection));
@@ -76,6 +80,7 @@ async function prepare(options: DatabaseOptions, notices: readonly string[]): Pr
     const notice = `${unreadable} adopted rows have a ts that is no RFC 3339 time: lists by time may misplace them`;
     return { connection, notices: [...notices, notice], migrated };
   } catch (error) {
+    seal.closed = isCorruption(error);
     closeQuietly(connection);
     throw error;
   }
@@ -83,14 +88,36 @@ async function prepare(options: DatabaseOptions, notices: readonly string[]): Pr
 
 /** Whether a full look at the file, WAL included, finds damage. */
 async function isDamaged(options: DatabaseOptions): Promise<boolean> {
-  const connection = await openConnection(options);
+  const seal = new Seal(options.beforeWrite);
+  const connection = await openConnection({ ...options, beforeWrite: seal.check });
+  let damaged = false;
   try {
     applySettings(connection, options.cacheBytes);
-    return fullCheck(connection).length > 0;
+    damaged = fullCheck(connection).length > 0;
   } catch (error) {
-    if (isCorruption(error)) return true;
-    throw error;
+    if (!isCorruption(error)) throw error;
+    damaged = true;
   } finally {
+    seal.closed = damaged;
     closeQuietly(connection);
   }
+  return damaged;
+}
+
+/**
+ * Keeps the end of a connection from changing a file found damaged: SQLite would move the WAL into
+ * it, or delete it.
+ */
+class Seal {
+  readonly #inner: (() => void) | undefined;
+  closed = false;
+
+  constructor(inner: (() => void) | undefined) {
+    this.#inner = inner;
+  }
+
+  readonly check = (): void => {
+    if (this.closed) throw hostError('EROFS');
+    this.#inner?.();
+  };
 }

@@ -1,0 +1,88 @@
+import { expect, test } from 'vitest';
+import { AUDIT_EVENT, KINDS } from '../../../sidecar/src/records/kinds.ts';
+import { isStoredTime, parseTime } from '../../../sidecar/src/records/time.ts';
+import { integrity, listAll, open, rowsOf, upstreamCopy, withNodeSqlite } from './harness.ts';
+
+type Row = Readonly<Record<string, unknown>>;
+
+function readAll(path: string, table: string): Row[] {
+  return withNodeSqlite(path, (other) =>
+    other
+      .prepare(`SELECT * FROM ${table} ORDER BY id`)
+      .all()
+      .map((row) => ({ ...row })),
+  );
+}
+
+test('adopts upstream’s file: every row and id kept, times rewritten, event_id added', async () => {
+  const path = upstreamCopy();
+  const database = await open(path);
+  expect(database.migrated).toMatchObject({ from: 0, to: 1, timesUnreadable: 0 });
+  expect(database.notices).toEqual([]);
+  database.close();
+  let rewritten = 0;
+  for (const { table } of KINDS) {
+    const after = readAll(path, table);
+    for (const { ts } of after) expect(isStoredTime(String(ts))).toBe(true);
+    const adopted = readAll(upstreamCopy(), table);
+    expect(adopted).toHaveLength(240);
+    expect(after).toEqual(
+      adopted.map((row) => {
+        const ts = parseTime(String(row.ts));
+        if (ts !== row.ts) rewritten += 1;
+        return { ...row, ts, event_id: null };
+      }),
+    );
+  }
+  expect(database.migrated?.timesRewritten).toBe(rewritten);
+  expect(integrity(path)).toEqual(['ok']);
+});
+
+test('an adopted file is listed, written and opened again without a second adoption', async () => {
+  const path = upstreamCopy();
+  const first = await open(path);
+  const all = { kind: AUDIT_EVENT, filters: new Map(), order: 'asc' as const, limit: 50 };
+  const items = listAll(first, all);
+  expect(items).toHaveLength(240);
+  expect(items[0]).toMatchObject({ id: '1', event_id: null });
+  const times = items.map(({ ts }) => `${ts}`);
+  expect(times).toEqual([...times].sort());
+  first.append(rowsOf(AUDIT_EVENT, [{ event_id: 'new' }]));
+  first.close();
+  const second = await open(path);
+  expect(second.migrated).toBeUndefined();
+  expect(second.append(rowsOf(AUDIT_EVENT, [{ event_id: 'new' }])).duplicates).toEqual([0]);
+  expect(listAll(second, all)).toHaveLength(241);
+});
+
+test('leaves a ts that is no time as it is, says how many, and lists the row', async () => {
+  const path = upstreamCopy();
+  withNodeSqlite(path, (other) =>
+    other.exec(`UPDATE audit_events SET ts = 'last tuesday' WHERE id = 7;
+                UPDATE audit_events SET ts = '2026-02-30T00:00:00Z' WHERE id = 8;
+                UPDATE audit_events SET ts = '2026-09-01t10:00:00.5+02:00', actor = NULL WHERE id = 9`),
+  );
+  const database = await open(path);
+  expect(database.migrated?.timesUnreadable).toBe(2);
+  expect(database.notices).toEqual([expect.stringContaining('2 adopted rows')]);
+  const all = { kind: AUDIT_EVENT, filters: new Map(), order: 'asc' as const, limit: 1_000 };
+  const items = listAll(database, all);
+  expect(items).toHaveLength(240);
+  expect(items.find(({ id }) => id === '7')?.ts).toBe('last tuesday');
+  expect(items.find(({ id }) => id === '9')).toMatchObject({
+    ts: '2026-09-01T08:00:00.500000000Z',
+    actor: '',
+  });
+});
+
+test('adopts a large table in batches', async () => {
+  const path = upstreamCopy();
+  withNodeSqlite(path, (other) =>
+    other.exec(`WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 5000)
+      INSERT INTO cost_snapshots (id, ts) SELECT i - 9000, '2026-01-01T00:00:00.5Z' FROM n`),
+  );
+  const database = await open(path);
+  database.close();
+  const short = 'SELECT count(*) AS n FROM cost_snapshots WHERE length(ts) <> 30';
+  expect(withNodeSqlite(path, (other) => other.prepare(short).get())).toEqual({ n: 0 });
+});
