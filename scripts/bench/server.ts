@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { NODE_FLAGS } from '../node-flags.ts';
 import { cpuSeconds, type Memory, memory } from './proc.ts';
 
 const READY_WITHIN_MS = 30_000;
@@ -64,7 +65,7 @@ async function start(options: {
   isReady: (ops: string) => Promise<boolean>;
 }): Promise<Server> {
   const started = performance.now();
-  const child = spawn(process.execPath, options.args, {
+  const child = spawn(process.execPath, [...NODE_FLAGS, ...options.args], {
     env: { PATH: process.env.PATH ?? '', ...options.env },
     stdio: ['ignore', 'ignore', 'inherit'],
   });

@@ -43,7 +43,7 @@ export async function single(setting: Setting): Promise<Outcome> {
     how:
       `One audit event a request over ${CONNECTIONS} connections (${(await hasWrk()) ? 'wrk' : 'our own client'}), ` +
       'no-op store, metrics and log on; user and system time of the server process by requests. ' +
-      'The bare server is node:http with JSON.parse and the same valibot schema. ' +
+      'The bare server is node:http with JSON.parse and the same valibot schema, run with the same flags of Node. ' +
       `Median of ${rounds} rounds in which both take turns.`,
     facts: [
       ['CPU a request, bare', `${of('bare', 'cpuUs').toFixed(1)} µs`],
