@@ -1,35 +1,53 @@
-/** Bundles the sidecar into sidecar/dist: two entry points, and sql.js beside them. */
+/**
+ * Bundles the sidecar into sidecar/dist: the main program, the code of the SQLite store (loaded only
+ * when it is chosen), its worker, and sql.js's two files beside them.
+ */
 
-import { copyFile, mkdir } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
+import { basename, join } from 'node:path';
 import { build } from 'esbuild';
 
 const root = new URL('../', import.meta.url).pathname;
-const dist = `${root}sidecar/dist`;
+const dist = join(root, 'sidecar/dist');
 const require = createRequire(import.meta.url);
+const { version } = require('../package.json') as { version: string };
+
+const { outputFiles } = await build({
+  entryPoints: {
+    main: join(root, 'sidecar/src/main.ts'),
+    'sqlite-worker': join(root, 'sidecar/src/stores/sqlite/worker.ts'),
+  },
+  outdir: dist,
+  outExtension: { '.js': '.mjs' },
+  bundle: true,
+  // What import() names becomes a file of its own, read when it is reached.
+  splitting: true,
+  platform: 'node',
+  target: 'node24',
+  format: 'esm',
+  sourcemap: 'linked',
+  legalComments: 'none',
+  logLevel: 'warning',
+  define: { AGENTTIER_VERSION: JSON.stringify(version) },
+  // pino, sql.js and others are CommonJS and call require() for what Node has built in.
+  banner: {
+    js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",
+  },
+  write: false,
+});
+
+const files = new Map(outputFiles.map(({ path, contents }) => [basename(path), contents]));
+files.set('sqlite.wasm', await readFile(require.resolve('sql.js/dist/sql-wasm-debug.wasm')));
+files.set('sqlite.cjs', await readFile(require.resolve('sql.js/dist/sql-wasm-debug.js')));
 
 await mkdir(dist, { recursive: true });
-await Promise.all([
-  build({
-    entryPoints: {
-      main: `${root}sidecar/src/main.ts`,
-      'sqlite-worker': `${root}sidecar/src/stores/sqlite/worker.ts`,
-    },
-    outdir: dist,
-    outExtension: { '.js': '.mjs' },
-    bundle: true,
-    platform: 'node',
-    target: 'node24',
-    format: 'esm',
-    sourcemap: 'linked',
-    legalComments: 'none',
-    logLevel: 'warning',
-    // pino and others are CommonJS and call require() for what Node has built in.
-    banner: {
-      js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",
-    },
-  }),
-  // Not bundled: its module is run anew for each connection (stores/sqlite/sqljs.ts).
-  copyFile(require.resolve('sql.js/dist/sql-wasm-debug.js'), `${dist}/sqlite.cjs`),
-  copyFile(require.resolve('sql.js/dist/sql-wasm-debug.wasm'), `${dist}/sqlite.wasm`),
-]);
+for (const [name, contents] of files) {
+  // By a rename, so that a process that starts meanwhile never reads half a file.
+  const unfinished = join(dist, `.${name}.${process.pid}`);
+  await writeFile(unfinished, contents);
+  await rename(unfinished, join(dist, name));
+}
+for (const name of await readdir(dist)) {
+  if (!files.has(name) && !name.startsWith('.')) await rm(join(dist, name), { recursive: true });
+}

@@ -6,8 +6,8 @@ export interface LogSink {
   write(line: string): void;
   /** Lines that were thrown away because nobody read them, since the start. */
   readonly dropped: number;
-  /** Resolves when all is written, or after so many milliseconds. */
-  flush(timeoutMs: number): Promise<void>;
+  /** Resolves when all is written (true), or after so many milliseconds (false). */
+  flush(timeoutMs: number): Promise<boolean>;
 }
 
 /** Lines held for a reader that is slow; a container runtime reads within milliseconds. */
@@ -59,6 +59,7 @@ export function streamSink(stream: NodeJS.WritableStream & { writableLength: num
       while (!gone && stream.writableLength > 0 && performance.now() < deadline) {
         await new Promise((resolve) => setTimeout(resolve, 10));
       }
+      return gone || stream.writableLength === 0;
     },
   };
 }
@@ -86,10 +87,10 @@ function fileSink(): LogSink {
     },
     flush(timeoutMs) {
       return new Promise((resolve) => {
-        const timer = setTimeout(resolve, timeoutMs);
+        const timer = setTimeout(() => resolve(false), timeoutMs);
         destination.flush(() => {
           clearTimeout(timer);
-          resolve();
+          resolve(true);
         });
       });
     },

@@ -1,0 +1,26 @@
+import type { Config } from '../config/config.ts';
+import { noopStore } from '../stores/noop.ts';
+import type { Store } from '../stores/store.ts';
+import { unusableStore } from '../stores/unusable.ts';
+import type { createLog } from '../telemetry/log.ts';
+import { VERSION } from './version.ts';
+
+/**
+ * Creates the store that the configuration asks for, and loads its code only then. Never throws:
+ * a store that cannot be is one that is down.
+ */
+export async function chooseStore(
+  { storage, sqliteCacheBytes }: Config,
+  log: ReturnType<typeof createLog>,
+): Promise<Store> {
+  if ('unusable' in storage) return unusableStore(storage.driver, storage.unusable);
+  if (storage.driver === 'none') return noopStore();
+  try {
+    const { sqliteStore } = await import('../stores/sqlite/sqlite-store.ts');
+    const { path } = storage;
+    return sqliteStore({ path, cacheBytes: sqliteCacheBytes, version: VERSION, log });
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code ?? 'unknown error';
+    return unusableStore(storage.driver, `the driver's code cannot be loaded (${code})`);
+  }
+}

@@ -1,0 +1,57 @@
+import type { Loaded } from '../config/config.ts';
+import { createLog } from '../telemetry/log.ts';
+import { type LogSink, stdoutSink } from '../telemetry/log-sink.ts';
+import { endHard } from './end.ts';
+import { Faults } from './faults.ts';
+import { type Sidecar, startSidecar } from './sidecar.ts';
+import { VERSION } from './version.ts';
+
+/** How long the last lines may take to be read. */
+const FLUSH_MS = 500;
+
+/** setInterval's longest. */
+const FOREVER_MS = 2 ** 31 - 1;
+
+/**
+ * Runs until SIGTERM or SIGINT, and ends by nothing else. The first signal begins the orderly
+ * shutdown, the second ends at once.
+ */
+export async function run(loaded: Loaded): Promise<void> {
+  const sink = stdoutSink();
+  const log = createLog(loaded.config.logLevel, sink);
+  const faults = new Faults();
+  faults.watch(log);
+  // With no address that can be bound nothing else would hold the process.
+  setInterval(() => {}, FOREVER_MS);
+
+  const started = Promise.withResolvers<Sidecar>();
+  let sidecar: Sidecar | undefined;
+  let signals = 0;
+
+  async function onSignal(signal: string): Promise<void> {
+    signals += 1;
+    if (signals === 1) {
+      log.info({ signal, grace_ms: loaded.config.shutdownGraceMs }, 'shutting down');
+      const { code, clean } = await (await started.promise).shutdown();
+      await end(sink, code, clean);
+    } else if (signals === 2) {
+      log.warn({ signal, left: sidecar?.queuedRecords }, 'second signal, ending at once');
+      await end(sink, 1, false);
+    }
+  }
+  process.on('SIGTERM', onSignal);
+  process.on('SIGINT', onSignal);
+
+  log.info({ version: VERSION, node: process.version, pid: process.pid }, 'starting');
+  for (const error of loaded.errors) log.error(error);
+  for (const warning of loaded.warnings) log.warn(warning);
+  sidecar = await startSidecar({ loaded, log, sink, faults });
+  started.resolve(sidecar);
+}
+
+/** @param clean whether all threads are known to have ended */
+async function end(sink: LogSink, code: number, clean: boolean): Promise<never> {
+  const flushed = await sink.flush(FLUSH_MS);
+  if (clean && flushed) process.exit(code);
+  return endHard(code);
+}
