@@ -1,0 +1,99 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { describe, expect, it } from 'vitest';
+import { postAudit, RECORD } from '../support/post.ts';
+import { startSidecar } from '../support/sidecar-process.ts';
+import { temporaryDirectory } from '../support/temporary-directory.ts';
+
+describe.concurrent('a shutdown', () => {
+  it.for(['SIGTERM', 'SIGINT'] as const)(
+    'by %s ends an idle sidecar soon, with 0',
+    async (name) => {
+      await using sidecar = await startSidecar();
+      const startedAt = performance.now();
+      sidecar.signal(name);
+      expect(await sidecar.exited).toEqual({ code: 0, signal: null });
+      expect(performance.now() - startedAt).toBeLessThan(15_000);
+    },
+  );
+
+  it('accepts and keeps records that arrive after the signal', async () => {
+    await using directory = await temporaryDirectory();
+    const env = { STORAGE_SQLITE_PATH: directory.path('a.db') };
+    await using sidecar = await startSidecar(env);
+    await sidecar.storage('up');
+    sidecar.signal('SIGTERM');
+    await sidecar.log(({ msg }) => msg === 'shutting down');
+    for (let i = 0; i < 5; i += 1) {
+      expect((await postAudit(sidecar.api, { ...RECORD, event_id: `late-${i}` })).status).toBe(202);
+      await sleep(50);
+    }
+    expect(await sidecar.exited).toEqual({ code: 0, signal: null });
+
+    await using next = await startSidecar(env);
+    await next.storage('up');
+    const list = (await (await fetch(`${next.api}/v1/audit-events`)).json()) as {
+      items: { event_id: string }[];
+    };
+    const ids = list.items.map(({ event_id }) => event_id).sort();
+    expect(ids).toEqual(['late-0', 'late-1', 'late-2', 'late-3', 'late-4']);
+  });
+
+  it('waits for a Router that never falls silent no longer than half the grace', async () => {
+    await using sidecar = await startSidecar({ STORAGE_SHUTDOWN_GRACE: '3s' });
+    sidecar.signal('SIGTERM');
+    while (sidecar.isRunning) {
+      await postAudit(sidecar.api, RECORD).catch(() => {});
+      await sleep(20);
+    }
+    expect(await sidecar.exited).toEqual({ code: 0, signal: null });
+  });
+
+  it('answers 503 with Connection: close while it drains, then tells what was left', async () => {
+    // Storage that never comes up: what is queued cannot be drained.
+    await using sidecar = await startSidecar({
+      STORAGE_DRIVER: 'sqlite',
+      STORAGE_SHUTDOWN_GRACE: '6s',
+    });
+    expect((await postAudit(sidecar.api, [RECORD, RECORD, RECORD])).status).toBe(202);
+    sidecar.signal('SIGTERM');
+    // Each is accepted until a second has passed without one; so leave it alone for longer.
+    await sleep(2_000);
+    const response = await postAudit(sidecar.api, RECORD);
+    expect(response.status).toBe(503);
+    expect(response.headers.get('connection')).toBe('close');
+    expect(Number(response.headers.get('retry-after'))).toBeGreaterThan(0);
+    expect(response.headers.get('content-type')).toBe('application/problem+json');
+
+    expect(await sidecar.exited).toEqual({ code: 1, signal: null });
+    const last = sidecar.logs.at(-1);
+    expect(last).toMatchObject({ level: 'error', left: 3 });
+  });
+
+  it('ends at once at a second signal', async () => {
+    await using sidecar = await startSidecar({
+      STORAGE_DRIVER: 'sqlite',
+      STORAGE_SHUTDOWN_GRACE: '1h',
+    });
+    expect((await postAudit(sidecar.api, RECORD)).status).toBe(202);
+    sidecar.signal('SIGTERM');
+    await sidecar.log(({ msg }) => msg === 'shutting down');
+    sidecar.signal('SIGTERM');
+    expect(await sidecar.exited).toEqual({ code: 1, signal: null });
+    expect(sidecar.logs.at(-1)).toMatchObject({ left: 1 });
+  });
+
+  it('resolves the answers that wait for their commit', async () => {
+    await using directory = await temporaryDirectory();
+    await using sidecar = await startSidecar({ STORAGE_SQLITE_PATH: directory.path('a.db') });
+    await sidecar.storage('up');
+    sidecar.signal('SIGTERM');
+    const response = await postAudit(sidecar.api, RECORD, { Prefer: 'wait=30' });
+    expect(response.status).toBe(201);
+    expect((await sidecar.exited).code).toBe(0);
+  });
+
+  it('is complete though the storage was never configured and nothing came', async () => {
+    await using sidecar = await startSidecar({ STORAGE_DSN: 'postgres://u:p@db/x' });
+    expect(await sidecar.stop()).toEqual({ code: 0, signal: null });
+  });
+});
