@@ -50,17 +50,14 @@ const NOTHING_SETTLED = { stored: 0, duplicates: 0, dropped: [] };
  *     idle         nothing is due
  *     closed       for good
  *
- *     new ──start──▶ opening ──ok──▶ ┌ a batch is begun, or rows are queued ─▶ committing, isolating
- *                      ▲             ┤ a trial write is due ───────────────▶ probing
- *                      │             └ neither ────────────────────────────▶ idle
- *                      │                 ▲   (chosen anew after each success, and at each arrival)
- *                      │ delay over      │
- *                  backing_off ◀── transient failure of opening, committing, isolating, probing
- *
+ *     new ──start──▶ opening
+ *     opening, a call that succeeded, idle at an arrival ──▶ what is due: the rest of a batch, or
+ *       queued rows ▶ committing or isolating; a trial write ▶ probing; nothing ▶ idle
  *     committing, isolating ──data failure──▶ isolating: the first half next, then the second; a
- *                                             record that is refused alone is dropped
- *     any ──close──▶ the same loop without pauses, until nothing is queued or the signal aborts,
- *                    then closed
+ *       record that is refused alone is dropped
+ *     any call ──transient failure──▶ backing_off ──delay over──▶ opening
+ *     any ──close──▶ the same, with short delays, until nothing is queued or the signal aborts;
+ *       then closed
  *
  * - While a commit is under way arrivals gather; the next one takes all of them up to a cap. There
  *   is no timer in between: one record alone commits at once, a flood in large groups.

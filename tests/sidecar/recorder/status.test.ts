@@ -46,8 +46,8 @@ describe('the state of storage', () => {
       'storage is up',
     ]);
     expect(lines[1]).toMatchObject({ reason: 'connection refused; start it', failures: 1 });
-    expect(Number(lines[2]?.['failures'])).toBeGreaterThan(10);
-    expect(Number(lines[2]?.['down_seconds'])).toBeGreaterThanOrEqual(59);
+    expect(Number(lines[2]?.failures)).toBeGreaterThan(10);
+    expect(Number(lines[2]?.down_seconds)).toBeGreaterThanOrEqual(59);
   });
 
   it('does not claim to be up because opening works while writing does not', async () => {
@@ -74,7 +74,7 @@ describe('the state of storage', () => {
     expect(lines).toHaveLength(2);
     reason = 'disk gone';
     await clock.advance(10_000);
-    expect(lines.map((line) => line['reason'])).toEqual(['disk full', 'disk full', 'disk gone']);
+    expect(lines.map((line) => line.reason)).toEqual(['disk full', 'disk full', 'disk gone']);
   });
 
   it('is down while a call does not return, and up again when it does', async () => {

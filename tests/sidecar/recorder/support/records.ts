@@ -18,7 +18,7 @@ export function rowsOf(kind: Kind, ids: readonly string[], padding = 0): Rows {
     for (const column of kind.columns) {
       if (column.type === 'number') record[column.name] = 1;
     }
-    record['sandbox_id'] = 'x'.repeat(padding);
+    record.sandbox_id = 'x'.repeat(padding);
     writer.add(kind, record);
   }
   return writer.take();
