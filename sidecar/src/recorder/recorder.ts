@@ -196,13 +196,8 @@ export class Recorder {
     const reason = this.#amiss() ?? this.#health.reason ?? null;
     const lastWriteAgeSeconds =
       this.#provedAt === undefined ? null : (this.#clock.now() - this.#provedAt) / 1_000;
-    return {
-      storage: reason === null ? 'up' : 'down',
-      driver,
-      reason,
-      lastWriteAgeSeconds,
-      warnings,
-    };
+    const storage = reason === null ? 'up' : 'down';
+    return { storage, driver, reason, lastWriteAgeSeconds, warnings };
   }
 
   /**
