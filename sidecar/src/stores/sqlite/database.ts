@@ -158,7 +158,9 @@ export class Database {
     if (this.#closed) return;
     this.#closed = true;
     try {
-      if (!this.#connection.sound) throw new DatabaseError('the connection is in doubt');
+      if (!this.#connection.sound) {
+        throw new DatabaseError(`cannot close ${this.path} in order: a call to the disk failed`);
+      }
       this.#emptyWal();
       this.#connection.close();
       this.#files.syncDirectory(dirname(this.path));

@@ -1,6 +1,5 @@
 import type { Connection } from './connection.ts';
 import { openConnection } from './engine.ts';
-import { hostError } from './errno.ts';
 import type { FileLayer } from './file-layer.ts';
 import { refuseForeignWriter } from './foreign-sqlite.ts';
 import { fullCheck } from './full-check.ts';
@@ -8,6 +7,7 @@ import { readMeta } from './meta.ts';
 import { checkWriter, type Migrated, migrate } from './migrations.ts';
 import { setAside, setOrphansAside, sizeOf } from './quarantine.ts';
 import { isCorruption } from './result-codes.ts';
+import { Seal } from './seal.ts';
 import { applySettings, useWal } from './settings.ts';
 
 export interface DatabaseOptions {
@@ -90,34 +90,10 @@ async function prepare(options: DatabaseOptions, notices: readonly string[]): Pr
 async function isDamaged(options: DatabaseOptions): Promise<boolean> {
   const seal = new Seal(options.beforeWrite);
   const connection = await openConnection({ ...options, beforeWrite: seal.check });
-  let damaged = false;
   try {
-    applySettings(connection, options.cacheBytes);
-    damaged = fullCheck(connection).length > 0;
-  } catch (error) {
-    if (!isCorruption(error)) throw error;
-    damaged = true;
+    seal.closed = fullCheck(connection, options.cacheBytes).length > 0;
+    return seal.closed;
   } finally {
-    seal.closed = damaged;
     closeQuietly(connection);
   }
-  return damaged;
-}
-
-/**
- * Keeps the end of a connection from changing a file found damaged: SQLite would move the WAL into
- * it, or delete it.
- */
-class Seal {
-  readonly #inner: (() => void) | undefined;
-  closed = false;
-
-  constructor(inner: (() => void) | undefined) {
-    this.#inner = inner;
-  }
-
-  readonly check = (): void => {
-    if (this.closed) throw hostError('EROFS');
-    this.#inner?.();
-  };
 }

@@ -6,6 +6,7 @@
 import type { StoreErrorClass } from '../store-error.ts';
 import { SqliteError } from './connection.ts';
 import { DatabaseError } from './database-error.ts';
+import { codeOf } from './errno.ts';
 
 interface ResultCode {
   readonly name: string;
@@ -73,8 +74,13 @@ const READ_FAILURES = new Set(['EIO', 'ESTALE', 'ETIMEDOUT', 'ENXIO', 'ENODEV'])
 export function databaseError(doing: string, thrown: unknown, refusable = false): DatabaseError {
   if (thrown instanceof DatabaseError) return thrown;
   if (!(thrown instanceof SqliteError)) {
-    const what = thrown instanceof Error ? thrown.name : typeof thrown;
-    return new DatabaseError(`cannot ${doing}: ${what}`, { cause: thrown });
+    const code = codeOf(thrown);
+    const what = code ?? (thrown instanceof Error ? thrown.name : typeof thrown);
+    const hint = code === undefined ? undefined : HOST_HINTS[code];
+    return new DatabaseError(`cannot ${doing}: ${what}`, {
+      cause: thrown,
+      ...(hint ? { hint } : {}),
+    });
   }
   const known = CODES[thrown.code];
   const name = known?.name ?? `SQLite result code ${thrown.code}`;

@@ -4,14 +4,14 @@ import { DatabaseError } from './database-error.ts';
 import { indexesOf } from './ddl.ts';
 import { openConnection } from './engine.ts';
 import type { FileLayer } from './file-layer.ts';
-import { refuseForeignWriter } from './foreign-sqlite.ts';
+import { clearForeignShm, refuseForeignWriter } from './foreign-sqlite.ts';
 import { fullCheck } from './full-check.ts';
 import { type Meta, readMeta } from './meta.ts';
 import { closeQuietly } from './opening.ts';
 import { sizeOf } from './quarantine.ts';
 import { readValue } from './read-rows.ts';
 import { databaseError } from './result-codes.ts';
-import { applySettings } from './settings.ts';
+import { Seal } from './seal.ts';
 import { checkTable } from './table-check.ts';
 
 export interface VerifyReport {
@@ -44,10 +44,13 @@ export async function verify(options: VerifyOptions): Promise<VerifyReport> {
   const sizes = { bytes: sizeOf(files, path), walBytes: sizeOf(files, `${path}-wal`) };
   try {
     refuseForeignWriter(files, path);
-    const connection = await openConnection({ path, files });
+    clearForeignShm(files, path);
+    const seal = new Seal();
+    const connection = await openConnection({ path, files, beforeWrite: seal.check });
     try {
-      applySettings(connection, cacheBytes);
-      return { ...sizes, ...inspect(connection) };
+      const found = inspect(connection, cacheBytes);
+      seal.closed = found.problems.length > 0;
+      return { ...sizes, ...found };
     } finally {
       closeQuietly(connection);
     }
@@ -56,8 +59,11 @@ export async function verify(options: VerifyOptions): Promise<VerifyReport> {
   }
 }
 
-function inspect(connection: Connection): Pick<VerifyReport, 'problems' | 'meta' | 'rows'> {
-  const problems = fullCheck(connection);
+function inspect(
+  connection: Connection,
+  cacheBytes: number,
+): Pick<VerifyReport, 'problems' | 'meta' | 'rows'> {
+  const problems = fullCheck(connection, cacheBytes);
   const rows: Record<string, number> = {};
   let meta: Meta | null = null;
   try {

@@ -1,0 +1,59 @@
+import { statSync } from 'node:fs';
+import { expect, test } from 'vitest';
+import { AUDIT_EVENT } from '../../../sidecar/src/records/kinds.ts';
+import { FaultFiles } from '../support/fault-files.ts';
+import { integrity, open, rowsOf, temporaryPath } from './harness.ts';
+
+const MIB = 1_024 * 1_024;
+
+function batch(rows: number) {
+  return rowsOf(AUDIT_EVENT, Array(rows).fill({ details: 'x'.repeat(1_000) }));
+}
+
+test('the WAL stays bounded under constant load', async () => {
+  const path = temporaryPath();
+  const database = await open(path);
+  let largest = 0;
+  for (let n = 0; n < 60; n++) {
+    database.append(batch(1_000));
+    database.maintain(false);
+    largest = Math.max(largest, database.figures.walBytes);
+  }
+  expect(statSync(path).size).toBeGreaterThan(40 * MIB);
+  expect(largest).toBeLessThan(20 * MIB);
+  expect(database.figures).toMatchObject({ checkpointFailures: 0 });
+});
+
+test('it stays bounded even where nobody asks for a checkpoint', async () => {
+  const database = await open(temporaryPath());
+  for (let n = 0; n < 60; n++) database.append(batch(1_000));
+  expect(database.figures.walBytes).toBeLessThan(50 * MIB);
+});
+
+test('when idle everything is moved into the database, once', async () => {
+  const database = await open(temporaryPath());
+  database.append(batch(1));
+  expect(database.maintain(false)).toBe('not_due');
+  expect(database.maintain(true)).toBe('done');
+  expect(database.figures.walPendingFrames).toBe(0);
+  expect(database.maintain(true)).toBe('not_due');
+});
+
+test('a checkpoint that fails is counted, fails no commit, and is made up for later', async () => {
+  const path = temporaryPath();
+  const faults = new FaultFiles();
+  let time = 1_000;
+  const database = await open(path, { files: faults.files, now: () => time });
+  faults.inject({ call: 'write', path: /\.db$/, code: 'ENOSPC', times: Number.POSITIVE_INFINITY });
+  database.append(batch(10));
+  expect(database.maintain(true)).toBe('failed');
+  expect(database.figures.checkpointFailures).toBe(1);
+  database.append(batch(10));
+  expect(database.maintain(true)).toBe('not_due');
+  expect(database.figures.walPendingFrames).toBeGreaterThan(0);
+  faults.heal();
+  time += 2_000;
+  expect(database.maintain(true)).toBe('done');
+  database.close();
+  expect(integrity(path)).toEqual(['ok']);
+});

@@ -1,0 +1,67 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { expect, test } from 'vitest';
+import { AUDIT_EVENT } from '../../../sidecar/src/records/kinds.ts';
+import { nodeFiles } from '../../../sidecar/src/stores/sqlite/node-files.ts';
+import { verify } from '../../../sidecar/src/stores/sqlite/verify.ts';
+import { open, rowsOf, temporaryPath, upstreamCopy, withNodeSqlite } from './harness.ts';
+
+const look = (path: string) => verify({ path, files: nodeFiles, cacheBytes: 1_000_000 });
+
+async function closedFile(): Promise<string> {
+  const path = temporaryPath();
+  const database = await open(path, { version: '3.2.1' });
+  database.append(rowsOf(AUDIT_EVENT, Array(500).fill({ details: 'x'.repeat(200) })));
+  database.close();
+  return path;
+}
+
+test('tells of a file in order what is in it, and leaves it as it is', async () => {
+  const path = await closedFile();
+  const before = readFileSync(path);
+  expect(await look(path)).toEqual({
+    problems: [],
+    bytes: before.length,
+    walBytes: 0,
+    meta: { schemaVersion: 1, minWriterVersion: 1, writtenBy: '3.2.1' },
+    rows: { audit_events: 500, sandbox_events: 0, cost_snapshots: 0 },
+  });
+  expect(readFileSync(path).equals(before)).toBe(true);
+});
+
+test('finds damage anywhere in the file and does not touch it', async () => {
+  const path = await closedFile();
+  const content = readFileSync(path);
+  content.fill(0x55, content.length - 5 * 4_096);
+  writeFileSync(path, content);
+  const { problems } = await look(path);
+  expect(problems.length).toBeGreaterThan(0);
+  expect(readFileSync(path).equals(content)).toBe(true);
+});
+
+test('finds missing tables, columns and indexes, and an index that lies', async () => {
+  const path = await closedFile();
+  withNodeSqlite(path, (other) =>
+    other.exec(`DROP TABLE cost_snapshots; DROP INDEX audit_events_by_ts;
+                ALTER TABLE sandbox_events DROP COLUMN message`),
+  );
+  expect((await look(path)).problems).toEqual([
+    'the index audit_events_by_ts is missing or differs; the next start makes it',
+    'sandbox_events lacks the column message',
+    'the table cost_snapshots is missing',
+  ]);
+});
+
+test('says of upstream’s file and of text what they are', async () => {
+  expect((await look(upstreamCopy())).problems).toContain('no sidecar has used this file yet');
+  const path = temporaryPath();
+  writeFileSync(path, 'Dear diary, '.repeat(100));
+  const { problems, meta } = await look(path);
+  expect(problems[0]).toBe('the file is damaged or not a database');
+  expect(meta).toBeNull();
+});
+
+test('makes no file where there is none', async () => {
+  const path = temporaryPath();
+  await expect(look(path)).rejects.toThrow('there is no file');
+  expect(nodeFiles.exists(path)).toBe(false);
+});
