@@ -24,7 +24,7 @@ export interface Fault {
   readonly code?: string;
   /** Throws exactly this. */
   readonly throws?: unknown;
-  /** A write that takes fewer bytes than it was given; at least one. */
+  /** A write that takes fewer bytes than it was given; at least one, rounded down. */
   readonly short?: (length: number) => number;
   /** Blocks the thread first; without another effect the call then goes well. */
   readonly delayMs?: number;
@@ -93,7 +93,8 @@ export class FaultFiles {
       },
       write: (handle, from, offset, length, position) => {
         const fault = this.#strike('write', at(handle));
-        const taken = Math.max(1, Math.min(length, fault?.short?.(length) ?? length));
+        const wanted = Math.floor(fault?.short?.(length) ?? length);
+        const taken = Math.max(1, Math.min(length, wanted));
         return inner.write(handle, from, offset, taken, position);
       },
       truncate: (handle, size) => {

@@ -30,10 +30,6 @@ export interface OpenConnectionOptions {
 /**
  * Opens a database, which is created when it is missing, in an engine of its own. No pragma is set.
  *
- * What an earlier process wrote to a write-ahead log without syncing it is seen as committed: the
- * kernel still has it. Checkpoint after opening, before telling anybody that a record "is stored
- * already".
- *
  * @throws SqliteError when SQLite cannot open it, TypeError when the path is relative
  */
 export async function openConnection(options: OpenConnectionOptions): Promise<Connection> {

@@ -69,18 +69,18 @@ export class OpenFile {
     const length = this.#pendingBytes;
     if (length === 0) return;
     this.#pendingBytes = 0;
-    this.#permit();
-    let done = 0;
-    while (done < length) {
-      const written = this.#files.write(
-        this.#handle,
-        this.#pending as Buffer,
-        done,
-        length - done,
-        this.#pendingAt + done,
-      );
-      if (written <= 0) throw hostError('EIO');
-      done += written;
+    this.#writeAll(this.#pending as Buffer, length, this.#pendingAt);
+  }
+
+  /** Writes the first `size` bytes of the file over themselves. */
+  rewrite(size: number): void {
+    const chunk = Buffer.allocUnsafe(Math.min(size, GATHER_BYTES));
+    let at = 0;
+    while (at < size) {
+      const read = this.#files.read(this.#handle, chunk, 0, Math.min(chunk.length, size - at), at);
+      if (read <= 0) throw hostError('EIO');
+      this.#writeAll(chunk, read, at);
+      at += read;
     }
   }
 
@@ -89,6 +89,17 @@ export class OpenFile {
     this.#pendingBytes = 0;
     this.#pending = undefined;
     this.#files.close(this.#handle);
+  }
+
+  #writeAll(from: Buffer, length: number, position: number): void {
+    this.#permit();
+    let done = 0;
+    while (done < length) {
+      const at = position + done;
+      const written = this.#files.write(this.#handle, from, done, length - done, at);
+      if (written <= 0) throw hostError('EIO');
+      done += written;
+    }
   }
 
   #append(from: Buffer, offset: number, length: number): void {

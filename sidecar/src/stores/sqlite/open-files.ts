@@ -42,12 +42,28 @@ export class OpenFiles {
     if (path === this.#options.directory) return this.#add({ directory: path });
     if (mode.create && !this.files.exists(path)) this.#permit();
     const handle = this.files.open(path, mode);
-    return this.#add(
-      new OpenFile(this.files, path, handle, {
-        gather: path === `${this.#options.database}-wal`,
-        permit: this.#permit,
-      }),
-    );
+    const gather = path === `${this.#options.database}-wal`;
+    const file = new OpenFile(this.files, path, handle, { gather, permit: this.#permit });
+    try {
+      if (gather && mode.writable) this.#settle(file);
+    } catch (error) {
+      file.close();
+      throw error;
+    }
+    return this.#add(file);
+  }
+
+  /**
+   * Makes a write-ahead log durable that an earlier connection left: it may have ended before its
+   * sync, or in a failed one, after which the kernel shows pages that it will never write (Linux
+   * takes them for clean). SQLite would replay such a commit, its records would be found "stored
+   * already", and a power cut would take them. Writing what is read makes the pages dirty again.
+   */
+  #settle(file: OpenFile): void {
+    const size = this.files.stat(file.handle).size;
+    if (size === 0) return;
+    file.rewrite(size);
+    this.#sync(file);
   }
 
   /** @throws EBADF for a directory, or what was never opened or is closed */
@@ -97,7 +113,10 @@ export class OpenFiles {
   }
 
   sync(descriptor: number): void {
-    const entry = this.#entry(descriptor);
+    this.#sync(this.#entry(descriptor));
+  }
+
+  #sync(entry: OpenFile | OpenDirectory): void {
     try {
       if (entry instanceof OpenFile) {
         entry.flush();

@@ -6,6 +6,8 @@ import type { SqliteExports } from './sqljs.ts';
 export const SQLITE_OK = 0;
 const SQLITE_INTERNAL = 2;
 const SQLITE_NOMEM = 7;
+const SQLITE_IOERR = 10;
+const SQLITE_CORRUPT = 11;
 const SQLITE_MISUSE = 21;
 
 /**
@@ -61,11 +63,12 @@ export class WasmEngine {
         return this.trapped(thrown);
       }
     }
-    return new SqliteError(
-      hostCode === undefined ? message : `${message} (${hostCode})`,
-      code,
-      hostCode,
-    );
+    if (hostCode === undefined) return new SqliteError(message, code);
+    // SQLite takes a read that fails with EIO for corruption (SQLITE_IOERR_CORRUPTFS). The file may
+    // well be sound, and must not be moved aside for a cable.
+    if (code === SQLITE_CORRUPT)
+      return new SqliteError(`cannot read (${hostCode})`, SQLITE_IOERR, hostCode);
+    return new SqliteError(`${message} (${hostCode})`, code, hostCode);
   }
 
   /** @throws SqliteError SQLITE_NOMEM */
