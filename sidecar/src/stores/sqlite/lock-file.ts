@@ -17,6 +17,12 @@ import type { SharedState } from './shared-state.ts';
 const ROUNDS = 3;
 
 /**
+ * How long a lock that was taken over must stand before it counts: a slower waiter that has judged
+ * the former one renames this one instead and puts it back, and a third may come in between.
+ */
+const SETTLE_MS = 250;
+
+/**
  * The lock file that keeps two sidecars from one database, `<database>.lock`. POSIX locks do not
  * reach through WebAssembly, nor between the containers of every volume.
  *
@@ -61,7 +67,11 @@ export class LockFile {
     if (this.held) await this.#reassure();
     let former: LockContent | undefined;
     for (let round = 0; round < ROUNDS && !this.held; round++) {
-      if (await this.#create()) return former;
+      if (await this.#create()) {
+        // Where a lock lay before, another waiter may be about to move this one aside for it.
+        if (former !== undefined || round > 0) await sleep(SETTLE_MS);
+        if ((await this.beat()) === undefined) return former;
+      }
       const text = await readIfThere(this.path);
       if (text === undefined) continue;
       const content = parseLock(text);

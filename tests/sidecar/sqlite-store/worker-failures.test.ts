@@ -1,0 +1,147 @@
+import { execFileSync } from 'node:child_process';
+import { closeSync, constants, openSync, rmSync, writeFileSync } from 'node:fs';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import type { Store } from '../../../sidecar/src/stores/store.ts';
+import { type Bundle, bundle } from '../support/bundle.ts';
+import { auditRows, databasePath, storedIds, testStore, until } from '../support/sqlite-store.ts';
+
+let workers: Bundle;
+beforeAll(async () => {
+  workers = await bundle({
+    scripted: new URL('./workers/scripted-worker.ts', import.meta.url),
+  });
+});
+afterAll(() => workers.remove());
+
+function scriptedStore(): { store: Store; path: string; disk(act?: string): void } {
+  const path = databasePath();
+  const script = `${path}.script`;
+  const disk = (act?: string) => {
+    if (act === 'hang') execFileSync('mkfifo', [script]);
+    else if (act !== undefined) writeFileSync(script, act);
+    else {
+      release(script);
+      rmSync(script, { force: true });
+    }
+  };
+  const store = testStore(path, { workerUrl: workers.url('scripted') });
+  // Else a test that fails leaves a thread that cannot end, and a process with it.
+  onTestFinished(() => disk());
+  return { path, store, disk };
+}
+
+/** Lets whoever hangs in opening a FIFO go on. */
+function release(fifo: string): void {
+  try {
+    closeSync(openSync(fifo, constants.O_WRONLY | constants.O_NONBLOCK));
+  } catch {
+    // Nobody waits there.
+  }
+}
+
+function restarts(store: Store): number | undefined {
+  return store.gauges?.().find(({ name }) => name === 'worker_restarts_total')?.value;
+}
+
+describe('a worker that fails', () => {
+  it.each(['exit', 'throw', 'EIO'])(
+    'comes back after %s, nothing acknowledged lost',
+    async (act) => {
+      const { store, disk } = scriptedStore();
+      await store.open();
+      await store.append(auditRows('a', 'b'));
+
+      disk(act);
+      // An escaped exception ends the thread after the commit has been answered.
+      const outcome = await store.append(auditRows('c')).then(
+        () => 'acknowledged',
+        () => 'failed',
+      );
+      expect(outcome).toBe(act === 'throw' ? 'acknowledged' : 'failed');
+      await until(() => store.complaint?.() !== undefined);
+      await expect(store.append(auditRows('d'))).rejects.toThrow();
+      await expect(storedIds(store)).rejects.toThrow();
+
+      disk(undefined);
+      await store.open();
+      expect(store.complaint?.()).toBeUndefined();
+      expect(restarts(store)).toBe(1);
+      const again = await store.append(auditRows('a', 'b', 'c', 'd'));
+      expect(again.duplicates.slice(0, 2)).toEqual([0, 1]);
+      expect((await storedIds(store)).sort()).toEqual(['a', 'b', 'c', 'd']);
+    },
+  );
+
+  it('names the host error of a failed sync', async () => {
+    const { store, disk } = scriptedStore();
+    await store.open();
+    disk('ENOSPC');
+    await expect(store.append(auditRows('a'))).rejects.toMatchObject({
+      class: 'transient',
+      message: expect.stringContaining('ENOSPC'),
+    });
+  });
+});
+
+describe('a worker that hangs', () => {
+  it('says for how long, refuses lists, keeps the append waiting and goes on', async () => {
+    const { store, disk } = scriptedStore();
+    await store.open();
+    disk('hang');
+    let settled = false;
+    const append = store.append(auditRows('a')).finally(() => {
+      settled = true;
+    });
+    const list = storedIds(store);
+    list.catch(() => {});
+    await until(() => store.complaint?.()?.match(/^worker hung for \d+ s$/));
+    await expect(list).rejects.toThrow('worker hung');
+    await expect(storedIds(store)).rejects.toThrow('worker hung');
+    expect(settled).toBe(false);
+
+    disk(undefined);
+    expect(await append).toEqual({ duplicates: [] });
+    expect(store.complaint?.()).toBeUndefined();
+    expect(await storedIds(store)).toEqual(['a']);
+    expect(restarts(store)).toBe(0);
+  });
+
+  it('does not keep close from returning when its signal says so', async () => {
+    const { store, disk } = scriptedStore();
+    await store.open();
+    disk('hang');
+    const append = store.append(auditRows('a'));
+    append.catch(() => {});
+    const start = performance.now();
+    await store.close(AbortSignal.timeout(300));
+    expect(performance.now() - start).toBeLessThan(3_000);
+    await expect(store.append(auditRows('b'))).rejects.toThrow('closed');
+    disk(undefined);
+    await append.catch(() => {});
+  });
+
+  it('is not joined by a second one when it has lost its lock', async () => {
+    const { store, path, disk } = scriptedStore();
+    await store.open();
+    disk('hang');
+    const append = store.append(auditRows('a'));
+    const outcome = append.then(
+      () => 'acknowledged',
+      () => 'failed',
+    );
+    rmSync(`${path}.lock`);
+    await until(() => store.complaint?.()?.includes('lock'));
+    await expect(store.open()).rejects.toThrow('has not ended');
+    expect(restarts(store)).toBe(0);
+
+    disk(undefined);
+    await until(() =>
+      store.open().then(
+        () => true,
+        () => false,
+      ),
+    );
+    expect(restarts(store)).toBe(1);
+    expect(await outcome).toBe('failed');
+  });
+});
