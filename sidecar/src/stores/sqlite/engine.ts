@@ -22,7 +22,7 @@ export interface OpenConnectionOptions {
    * created. What it throws forbids the change and makes the connection unsound; a `code` on it
    * comes back as {@link SqliteError.hostCode}.
    */
-  readonly beforeWrite?: () => void;
+  readonly beforeWrite?: (() => void) | undefined;
   /** Where sql.js does not lie where it usually does. */
   readonly sqlJs?: SqlJs;
 }

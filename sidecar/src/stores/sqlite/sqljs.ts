@@ -90,7 +90,7 @@ const PACKAGED = {
   wasm: 'sql.js/dist/sql-wasm-debug.wasm',
 };
 
-const require = createRequire(import.meta.url);
+const requireHere = createRequire(import.meta.url);
 let loading: Promise<SqlJs> | undefined;
 
 /** Loads and compiles sql.js, once in a thread. */
@@ -101,7 +101,7 @@ export function loadSqlJs(): Promise<SqlJs> {
 
 async function load(): Promise<SqlJs> {
   const locate = (part: 'glue' | 'wasm') =>
-    existsSync(BUILT[part]) ? fileURLToPath(BUILT[part]) : require.resolve(PACKAGED[part]);
+    existsSync(BUILT[part]) ? fileURLToPath(BUILT[part]) : requireHere.resolve(PACKAGED[part]);
   const filename = locate('glue');
   const [source, wasm] = await Promise.all([readFile(filename, 'utf8'), readFile(locate('wasm'))]);
   const glue = compileFunction(
@@ -119,7 +119,7 @@ const SILENT = { log() {}, warn() {}, error() {} };
  * Creates a fresh instance: a heap of its own, nothing shared. sql.js keeps the first instance in a
  * variable of its module, so the module's body is run anew each time.
  *
- * @param replace answers the imports to use in place of sql.js's own; `heap` may be called once
+ * @param replace answers the imports to use in place of sql.js's own; `memory` may be called once
  *   the instance runs
  */
 export async function instantiate(
@@ -130,7 +130,14 @@ export async function instantiate(
   ) => WebAssembly.ModuleImports,
 ): Promise<SqliteExports> {
   const module = { exports: {} as unknown };
-  sqlJs.glue(module, module.exports, require, dirname(import.meta.filename), 'sqlite.cjs', SILENT);
+  sqlJs.glue(
+    module,
+    module.exports,
+    requireHere,
+    dirname(import.meta.filename),
+    'sqlite.cjs',
+    SILENT,
+  );
   const start = module.exports as (config: GlueConfig) => Promise<unknown>;
   let exports: SqliteExports | undefined;
   const running = (): SqliteExports => {
