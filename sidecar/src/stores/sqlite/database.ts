@@ -15,7 +15,7 @@ import { type Slice, SliceReader } from './list/slice.ts';
 import type { Migrated } from './migrations.ts';
 import { closeQuietly, type DatabaseOptions, type OpenedFile, openFile } from './opening.ts';
 import { sizeOf } from './quarantine.ts';
-import { databaseError } from './result-codes.ts';
+import { databaseError, isCorruption } from './result-codes.ts';
 
 export interface Figures {
   readonly databaseBytes: number;
@@ -114,7 +114,8 @@ export class Database {
   maintain(idle = true): Checkpointed {
     return this.#do('move the WAL into the database', () => {
       const outcome = this.#checkpointer.run(idle);
-      if (!this.#connection.sound) throw this.#checkpointer.failure;
+      const { failure } = this.#checkpointer;
+      if (!this.#connection.sound || isCorruption(failure)) throw failure;
       return outcome;
     });
   }

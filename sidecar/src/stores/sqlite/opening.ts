@@ -1,3 +1,4 @@
+import { constants } from 'node:fs';
 import type { Connection } from './connection.ts';
 import { openConnection } from './engine.ts';
 import type { FileLayer } from './file-layer.ts';
@@ -41,6 +42,8 @@ export interface OpenedFile {
 export async function openFile(options: DatabaseOptions): Promise<OpenedFile> {
   const { path, files, now = Date.now } = options;
   const notices: string[] = [];
+  // SQLite would open a file that it may not write for reading alone.
+  if (files.exists(path)) files.access(path, constants.R_OK | constants.W_OK);
   refuseForeignWriter(files, path);
   const orphans = setOrphansAside(files, path, now());
   if (orphans !== undefined) notices.push(orphans);

@@ -5,7 +5,7 @@ import { readValue } from './read-rows.ts';
 const KIB = 1_024;
 
 /** A WAL that has grown beyond this, under checkpoints that failed, shrinks again afterwards. */
-const WAL_KEPT_BYTES = 16 * KIB * KIB;
+const WAL_KEPT_BYTES = 32 * KIB * KIB;
 
 /**
  * Settings of a connection, to be made before anything is read. They write nothing.

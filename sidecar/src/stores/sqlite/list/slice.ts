@@ -67,7 +67,7 @@ export class SliceReader {
     const { limit, order } = plan.query;
     const streams = plan.streams.map((value) => new Stream(plan, value, this.#statements));
     // One more than the limit tells whether there is a next page.
-    const share = Math.min(limit + 1, Math.ceil((limit * 2) / streams.length) + ROWS_PER_LOOK);
+    const share = Math.min(limit + 1, Math.ceil((limit * 2) / streams.length) + 1);
     for (const stream of streams) stream.advance(share, deadline);
     for (;;) {
       const least = leastAdvanced(streams, order);
