@@ -16,6 +16,9 @@ import { type JsonSchema, ref } from './openapi-schemas.ts';
 /** An Operation Object of OpenAPI 3.1. */
 export type Operation = Readonly<Record<string, unknown>>;
 
+/** On every answer. */
+const COMMON_HEADERS = { 'X-Request-Id': { $ref: '#/components/headers/RequestId' } };
+
 /** Problems that any request may meet, whatever its route. */
 const ALWAYS = {
   400: problem('The request cannot be understood.'),
@@ -125,8 +128,6 @@ export const COMMON_PARAMETERS = {
     type: 'string',
   }),
 };
-
-export const COMMON_HEADERS = { 'X-Request-Id': { $ref: '#/components/headers/RequestId' } };
 
 function moment(name: string, bound: string) {
   const form = 'An RFC 3339 time, or a duration back from now such as 24h or 30d.';

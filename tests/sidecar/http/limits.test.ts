@@ -1,0 +1,183 @@
+import { performance } from 'node:perf_hooks';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
+import { noopStore } from '../../../sidecar/src/stores/noop.ts';
+import { AUDIT, JSON_HEADERS, NDJSON_HEADERS, TestApi } from './support/listener.ts';
+
+const MIB = 1024 * 1024;
+const BODY = 8 * MIB;
+const LINE = '{"action":"create","resource":"sandbox"}';
+
+test('takes a body of exactly 8 MiB and refuses one byte more', async () => {
+  const api = await TestApi.start(noopStore());
+  const fits = LINE.padEnd(BODY);
+  expect((await api.post(`[${LINE}${' '.repeat(BODY - LINE.length - 2)}]`)).status).toBe(202);
+  expect((await api.post(`${fits} `)).status).toBe(413);
+  expect((await api.post(`${fits}\n`, NDJSON_HEADERS)).status).toBe(413);
+});
+
+test('refuses an unannounced body once it grows too large, and stores nothing', async () => {
+  const api = await TestApi.start(noopStore());
+  for (const type of ['application/json', 'application/x-ndjson']) {
+    const connection = await api.connect();
+    const { socket } = connection;
+    socket.write(
+      `POST ${AUDIT} HTTP/1.1\r\nHost: localhost\r\nContent-Type: ${type}\r\nTransfer-Encoding: chunked\r\n\r\n`,
+    );
+    const lines = `${LINE}\n`.repeat(2_000);
+    const chunk = `${lines.length.toString(16)}\r\n${lines}\r\n`;
+    for (let sent = 0; sent <= 2 * BODY; sent += lines.length) socket.write(chunk);
+    socket.write('0\r\n\r\n');
+    expect(await connection.until(/\}$/)).toMatch(/^HTTP\/1.1 413 /);
+    // The rest was read, so the connection serves the next request.
+    socket.write('GET /nothing HTTP/1.1\r\nHost: localhost\r\n\r\n');
+    expect(await connection.until(/no such resource/)).toMatch('HTTP/1.1 404');
+  }
+  expect(api.recorder.ledger.received[0]).toBe(0);
+  expect(api.api.bodyBytes).toBe(0);
+});
+
+test('takes 50,000 records and refuses one more, in both formats', async () => {
+  const api = await TestApi.start(noopStore());
+  const most = Array.from({ length: 50_000 }, () => LINE);
+  for (const [headers, text] of [
+    [JSON_HEADERS, (records: string[]) => `[${records}]`],
+    [NDJSON_HEADERS, (records: string[]) => `${records.join('\n')}\n`],
+    [NDJSON_HEADERS, (records: string[]) => records.join('\r\n')],
+  ] as const) {
+    const answer = await api.post(text(most), headers);
+    expect([answer.status, answer.json.accepted]).toEqual([202, 50_000]);
+    expect((await api.post(text([...most, LINE]), headers)).status).toBe(413);
+  }
+  expect(api.recorder.ledger.received[0]).toBe(150_000);
+});
+
+test('refuses one record that is padded beyond what any valid one needs', async () => {
+  const api = await TestApi.start(noopStore());
+  const padded = LINE.padEnd(512 * 1024 + 1);
+  for (const headers of [JSON_HEADERS, NDJSON_HEADERS]) {
+    const answer = await api.post(padded, headers);
+    expect(answer.status).toBe(400);
+    expect(answer.json.rejected?.[0]?.problem).toMatch('is larger than');
+  }
+});
+
+test('takes a record with every text at its limit and every character escaped', async () => {
+  const api = await TestApi.start();
+  const escaped = (length: number) => '\\u0001'.repeat(length);
+  const body = `{"actor":"${escaped(1_024)}","action":"${escaped(1_024)}","resource":"${escaped(1_024)}","sandbox_id":"${escaped(1_024)}","details":"${escaped(65_535)}"}`;
+  expect((await api.post(body, { prefer: 'wait' })).status).toBe(201);
+  const over = `{"action":"a","resource":"r","details":"${escaped(65_536)}"}`;
+  expect((await api.post(over)).json.rejected?.[0]?.problem).toMatch('at most 65535 bytes');
+});
+
+test('answers 503 when other bodies use up the common budget, and recovers', async () => {
+  const api = await TestApi.start(noopStore());
+  const head = `POST ${AUDIT} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: ${BODY}\r\n\r\n`;
+  const slow = [];
+  for (let i = 0; i < 4; i++) {
+    const connection = await api.connect();
+    connection.socket.write(head);
+    slow.push(connection);
+  }
+  await vi.waitFor(() => expect(api.api.bodyBytes).toBe(32 * MIB));
+  const answer = await api.post(LINE);
+  expect(answer.status).toBe(503);
+  expect(answer.headers['retry-after']).toBe('1');
+  expect(api.api.idleMs).toBe(0);
+  slow[0]?.socket.destroy();
+  await vi.waitFor(() => expect(api.api.bodyBytes).toBe(24 * MIB));
+  expect((await api.post(LINE)).status).toBe(202);
+  for (const { socket } of slow) socket.destroy();
+  await vi.waitFor(() => expect(api.api.bodyBytes).toBe(0));
+});
+
+test('stores nothing of a body that breaks off', async () => {
+  const api = await TestApi.start(noopStore());
+  for (const type of ['application/json', 'application/x-ndjson']) {
+    const connection = await api.connect();
+    connection.socket.write(
+      `POST ${AUDIT} HTTP/1.1\r\nHost: localhost\r\nContent-Type: ${type}\r\nContent-Length: 1000\r\n\r\n${LINE}\n`,
+    );
+    await vi.waitFor(() => expect(api.api.bodyBytes).toBeGreaterThan(0));
+    connection.socket.destroy();
+    await vi.waitFor(() => expect(api.api.bodyBytes).toBe(0));
+  }
+  expect(api.recorder.ledger.received[0]).toBe(0);
+});
+
+/** Bodies of 8 MiB or 50,000 records, made to cost as much as they can. */
+const MONSTERS: readonly (readonly [string, () => string])[] = [
+  ['open brackets', () => '['.repeat(BODY)],
+  ['brackets in a closed array', () => `[${'['.repeat(BODY / 2 - 1)}${']'.repeat(BODY / 2 - 1)}]`],
+  ['quotes', () => '"'.repeat(BODY)],
+  ['nested objects', () => '{"a":'.repeat(BODY / 5)],
+  [
+    'nested objects of half a megabyte',
+    () =>
+      `[${Array.from({ length: 16 }, () => `${'{"a":'.repeat(87_000)}1${'}'.repeat(87_000)}`)}]`,
+  ],
+  [
+    'nested arrays of half a megabyte',
+    () => `[${Array.from({ length: 16 }, () => `${'['.repeat(261_000)}${']'.repeat(261_000)}`)}]`,
+  ],
+  ['tiny bad records', () => `[${Array.from({ length: 50_000 }, () => '1')}]`],
+  ['tiny bad objects', () => `[${Array.from({ length: 50_000 }, () => '{"x":1}')}]`],
+  ['numbers without end', () => `[${'1,'.repeat(BODY / 2 - 2)}1]`],
+  ['one giant text', () => `{"action":"${'a'.repeat(BODY - 13)}"}`],
+  ['one giant number', () => `[${'9'.repeat(BODY - 2)}]`],
+  [
+    'numbers of half a megabyte',
+    () => `[${Array.from({ length: 16 }, () => `{"action":${'9'.repeat(520_000)}}`)}]`,
+  ],
+  ['escaped quotes', () => `"${'\\"'.repeat(BODY / 2 - 2)}`],
+  ['backslashes', () => `"${'\\'.repeat(BODY - 2)}"`],
+  [
+    'unknown fields',
+    () =>
+      `[${Array.from({ length: 16 }, (_, r) => `{${Array.from({ length: 42_000 }, (_, i) => `"${r}x${i}":1`)}}`)}]`,
+  ],
+  [
+    'one key over and over',
+    () =>
+      `[${Array.from({ length: 16 }, () => `{${Array.from({ length: 80_000 }, () => '"a":1')}}`)}]`,
+  ],
+  [
+    'numbers as keys',
+    () =>
+      `[${Array.from({ length: 16 }, () => `{${Array.from({ length: 35_000 }, (_, i) => `"${i * 100_003}":1`)}}`)}]`,
+  ],
+  ['blank lines', () => '\n'.repeat(BODY)],
+  ['spaces', () => ' '.repeat(BODY)],
+  [
+    'texts of 64 KiB',
+    () =>
+      Array.from(
+        { length: 120 },
+        () => `{"action":"a","resource":"r","details":"${'ä'.repeat(32_000)}"}`,
+      ).join('\n'),
+  ],
+  ['many valid records', () => Array.from({ length: 50_000 }, () => LINE).join('\n')],
+];
+
+describe.each([
+  ['JSON', JSON_HEADERS],
+  ['NDJSON', NDJSON_HEADERS],
+])('as %s', (_, headers) => {
+  test.each(MONSTERS)('does not hold the thread for a body of %s', async (_name, make) => {
+    const api = await TestApi.start(noopStore());
+    const body = Buffer.from(make());
+    expect(body.length).toBeLessThanOrEqual(BODY);
+    // The client runs in this thread, too: what is measured is the longest pause of both.
+    let longest = 0;
+    let last = performance.now();
+    const timer = setInterval(() => {
+      const now = performance.now();
+      longest = Math.max(longest, now - last);
+      last = now;
+    }, 1);
+    onTestFinished(() => clearInterval(timer));
+    const answer = await api.post(body, headers);
+    expect([202, 400, 413]).toContain(answer.status);
+    expect(longest).toBeLessThan(250);
+  });
+});

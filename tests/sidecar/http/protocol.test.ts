@@ -1,0 +1,204 @@
+import { expect, test } from 'vitest';
+import { noopStore } from '../../../sidecar/src/stores/noop.ts';
+import { AUDIT, TestApi } from './support/listener.ts';
+
+const RECORD = '{"action":"create","resource":"sandbox"}';
+const HEAD = `POST ${AUDIT} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n`;
+
+function start() {
+  return TestApi.start(noopStore());
+}
+
+test.each(['localhost', '127.0.0.1', '[::1]', 'LOCALHOST:1', '127.0.0.1:65535', '[::1]:8085'])(
+  'is meant by Host: %s',
+  async (host) => {
+    const api = await start();
+    expect((await api.send(AUDIT, { headers: { host } })).status).toBe(200);
+  },
+);
+
+test.each([
+  'evil.example',
+  'localhost.evil.example',
+  'localhost:8085@evil.example',
+  '127.0.0.2',
+  '0.0.0.0',
+  '[::]',
+  '::1',
+  'localhost.',
+  'localhost:abc',
+  '',
+])('is not meant by Host: %j', async (host) => {
+  const api = await start();
+  const answer = await api.raw(`GET ${AUDIT} HTTP/1.1\r\nHost: ${host}\r\n\r\n`);
+  expect(answer).toMatch(/^HTTP\/1.1 421 /);
+  expect(answer).toMatch('application/problem+json');
+});
+
+test('wants exactly one Host', async () => {
+  const api = await start();
+  expect(await api.raw(`GET ${AUDIT} HTTP/1.1\r\n\r\n`)).toMatch(/^HTTP\/1.1 421 /);
+  expect(await api.raw(`GET ${AUDIT} HTTP/1.0\r\n\r\n`)).toMatch(/^HTTP\/1.1 421 /);
+  const twice = `GET ${AUDIT} HTTP/1.1\r\nHost: localhost\r\nhost: localhost\r\n\r\n`;
+  expect(await api.raw(twice)).toMatch(/^HTTP\/1.1 421 /);
+  expect(await api.raw(`GET ${AUDIT} HTTP/1.0\r\nHost: localhost\r\n\r\n`)).toMatch(' 200 OK');
+});
+
+test.each([
+  'http://localhost/v1/audit-events',
+  '*',
+  '/v1\\audit-events',
+  '/v1/audit-events#x',
+  '/v1/audit-events?actor=\xe4',
+])('refuses the request target %j', async (target) => {
+  const api = await start();
+  const method = target === '*' ? 'OPTIONS' : 'GET';
+  const answer = await api.raw(
+    Buffer.from(`${method} ${target} HTTP/1.1\r\nHost: localhost\r\n\r\n`, 'latin1'),
+  );
+  expect(answer).toMatch(/^HTTP\/1.1 400 /);
+  expect(answer).toMatch('application/problem+json');
+});
+
+test('answers what is not there with 404 and other methods with 405 and Allow', async () => {
+  const api = await start();
+  for (const path of [
+    '/',
+    '/v1',
+    '/v1/audit-events/',
+    '/v1/AUDIT-EVENTS',
+    '/healthz',
+    '/metrics',
+    '//x',
+  ]) {
+    expect((await api.send(path)).status).toBe(404);
+  }
+  for (const method of ['PUT', 'DELETE', 'PATCH', 'OPTIONS', 'TRACE']) {
+    const answer = await api.send(AUDIT, { method });
+    expect([answer.status, answer.headers.allow]).toEqual([405, 'POST, GET, HEAD']);
+  }
+  const answer = await api.send('/openapi.json', { method: 'POST', body: 'x' });
+  expect([answer.status, answer.headers.allow]).toEqual([405, 'GET, HEAD']);
+});
+
+test('answers HEAD as GET without the body', async () => {
+  const api = await start();
+  for (const [path, status] of [
+    [AUDIT, 200],
+    ['/openapi.json', 200],
+    ['/nothing', 404],
+    [`${AUDIT}?x=1`, 400],
+  ] as const) {
+    const answer = await api.send(path, { method: 'HEAD' });
+    expect([answer.status, answer.text]).toEqual([status, '']);
+  }
+});
+
+test('echoes a plain X-Request-Id and replaces any other', async () => {
+  const api = await start();
+  const idOf = async (sent: string) =>
+    (await api.send(AUDIT, { headers: { 'x-request-id': sent } })).headers['x-request-id'];
+  expect(await idOf('req_1.a-Z')).toBe('req_1.a-Z');
+  expect(await idOf('a b')).not.toBe('a b');
+  expect(await idOf('x'.repeat(129))).toMatch(/^[0-9a-f]{12}-[0-9a-z]+$/);
+  expect(await idOf('<script>')).not.toBe(await idOf('<script>'));
+});
+
+test.each([
+  ['nonsense', 'hello\r\n\r\n', 400],
+  [
+    'headers beyond 16 KiB',
+    `GET / HTTP/1.1\r\nHost: localhost\r\nX: ${'x'.repeat(20_000)}\r\n\r\n`,
+    431,
+  ],
+  ['a header without a name', 'GET / HTTP/1.1\r\n: x\r\n\r\n', 400],
+  ['two lengths', `${HEAD}Content-Length: 1\r\nContent-Length: 2\r\n\r\n`, 400],
+  ['a length and chunks', `${HEAD}Content-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n`, 400],
+  ['a bad chunk', `${HEAD}Transfer-Encoding: chunked\r\n\r\nzz\r\n`, 400],
+  ['CONNECT', 'CONNECT localhost:1 HTTP/1.1\r\nHost: localhost\r\n\r\n', 405],
+  ['another expectation', `${HEAD}Content-Length: 1\r\nExpect: miracles\r\n\r\n`, 417],
+])('answers %s with a problem', async (_, bytes, status) => {
+  const api = await start();
+  const answer = await api.raw(bytes);
+  expect(answer).toMatch(new RegExp(`^HTTP/1.1 ${status} `));
+  expect(answer).toMatch('application/problem+json');
+  expect(answer).toMatch(/x-request-id: /i);
+  expect(answer.match(/HTTP\/1\.1 /g)).toHaveLength(1);
+});
+
+test('serves a request that would upgrade as any other', async () => {
+  const api = await start();
+  const answer = await api.raw(
+    `GET ${AUDIT} HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n`,
+  );
+  expect(answer).toMatch(/^HTTP\/1.1 200 /);
+});
+
+test('says nothing to a connection that sends nothing', async () => {
+  const api = await start();
+  const connection = await api.connect();
+  connection.socket.end();
+  expect(await connection.until(/x/)).toBe('');
+});
+
+test('tells a client that expects it to go on, and only if the body is wanted', async () => {
+  const api = await start();
+  const wanted = await api.connect();
+  wanted.socket.write(`${HEAD}Content-Length: ${RECORD.length}\r\nExpect: 100-continue\r\n\r\n`);
+  expect(await wanted.until(/\r\n\r\n/)).toBe('HTTP/1.1 100 Continue\r\n\r\n');
+  wanted.socket.write(RECORD);
+  expect(await wanted.until(/\}$/)).toMatch('HTTP/1.1 202 ');
+  const large = `${HEAD}Content-Length: 9000000\r\nExpect: 100-continue\r\n\r\n`;
+  const refused = await api.raw(large);
+  expect(refused).toMatch(/^HTTP\/1.1 413 /);
+  expect(refused).toMatch(/connection: close/i);
+});
+
+test('answers pipelined requests in their order', async () => {
+  const api = await start();
+  const post = `${HEAD}Content-Length: ${RECORD.length}\r\n\r\n${RECORD}`;
+  const get = 'GET /nothing HTTP/1.1\r\nHost: localhost\r\n\r\n';
+  const connection = await api.connect();
+  connection.socket.write(post + get + post + get);
+  const answer = await connection.until(/404[\s\S]*404[\s\S]*\}$/);
+  expect(answer.match(/HTTP\/1\.1 \d+/g)?.map((line) => line.slice(9))).toEqual([
+    '202',
+    '404',
+    '202',
+    '404',
+  ]);
+});
+
+test('keeps connections longer than clients keep theirs', async () => {
+  const api = await start();
+  const { server } = api.api;
+  expect(server.keepAliveTimeout).toBeGreaterThanOrEqual(120_000);
+  expect(server.headersTimeout).toBe(10_000);
+  expect(server.requestTimeout).toBe(30_000);
+  expect(server.maxConnections).toBe(1_024);
+});
+
+test('grants no other origin anything', async () => {
+  const api = await start();
+  const headers = { origin: 'http://evil.example', 'access-control-request-method': 'POST' };
+  const answer = await api.send(AUDIT, { method: 'OPTIONS', headers });
+  expect(answer.status).toBe(405);
+  expect(Object.keys(answer.headers).filter((name) => name.startsWith('access-control'))).toEqual(
+    [],
+  );
+});
+
+test('counts requests by route and status', async () => {
+  const api = await start();
+  const headers = { 'content-type': 'application/json' };
+  await api.send(AUDIT, { headers, body: RECORD });
+  await api.send(AUDIT, { headers, body: RECORD });
+  await api.send('/nothing/1');
+  await api.send('/nothing/2');
+  const counted = [...api.stats].map(({ method, path, status, duration }) => {
+    const count = duration.counts.reduce((sum, n) => sum + n, 0);
+    return `${method} ${path} ${status} ${count}`;
+  });
+  expect(counted).toContain('POST /v1/audit-events 202 2');
+  expect(counted).toContain('other other 404 2');
+});
