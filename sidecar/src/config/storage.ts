@@ -93,6 +93,9 @@ function wrongPath(path: string): string | undefined {
   if (/^\w+:\/\/|^file:/.test(path)) {
     return `is ${shown(path)}: a URL; give the path of a file, and a DSN in ${DSN.name}`;
   }
+  if (/@\w*\(|\bpassword\s*=/i.test(path)) {
+    return `is ${shown(path)}: a DSN by its look; give the path of a file, and a DSN in ${DSN.name}`;
+  }
   return undefined;
 }
 

@@ -30,9 +30,16 @@ function printable(name: string): string {
 }
 
 function nearest(name: string, known: readonly string[]): string {
-  const byDistance = known.map((candidate) => ({ candidate, far: distance(name, candidate) }));
+  const byDistance = known.map((candidate) => ({ candidate, far: unlikeness(name, candidate) }));
   byDistance.sort((a, b) => a.far - b.far);
   return byDistance[0]?.candidate ?? '';
+}
+
+/** Letters that differ; a whole word in common (`API`, `GRACE`) outweighs a few of them. */
+function unlikeness(name: string, candidate: string): number {
+  const words = new Set(name.split('_'));
+  const shared = candidate.split('_').filter((word) => words.has(word)).length;
+  return distance(name, candidate) - 10 * shared;
 }
 
 /** Levenshtein's distance. */

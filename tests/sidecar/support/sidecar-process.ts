@@ -54,11 +54,12 @@ export class SidecarProcess {
   readonly logs: LogLine[] = [];
   /** What is not a line of JSON on standard output, and all of standard error. */
   stray = '';
+  /** Its end, when its last line has been read. */
   readonly exited: Promise<Exit>;
 
   constructor(child: ChildProcess) {
     this.child = child;
-    this.exited = once(child, 'exit').then(([code, signal]) => ({ code, signal }));
+    this.exited = once(child, 'close').then(([code, signal]) => ({ code, signal }));
     let rest = '';
     child.stdout?.setEncoding('utf8').on('data', (text: string) => {
       const lines = (rest + text).split('\n');
