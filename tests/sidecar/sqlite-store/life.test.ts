@@ -1,0 +1,156 @@
+import {
+  copyFileSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { dirname, join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { describe, expect, it } from 'vitest';
+import { AUDIT_EVENT } from '../../../sidecar/src/records/kinds.ts';
+import { auditRows, databasePath, storedIds, testStore, until } from '../support/sqlite-store.ts';
+
+const soon = () => AbortSignal.timeout(5_000);
+
+describe('the SQLite store', () => {
+  it('holds lock, WAL and shm directory while open, and leaves one file', async () => {
+    const path = databasePath();
+    const store = testStore(path);
+    await store.open();
+    await store.append(auditRows('a'));
+    expect(readdirSync(dirname(path)).sort()).toEqual([
+      'agenttier.db',
+      'agenttier.db-shm',
+      'agenttier.db-wal',
+      'agenttier.db.lock',
+    ]);
+    await store.close(soon());
+    expect(readdirSync(dirname(path))).toEqual(['agenttier.db']);
+    const again = testStore(path);
+    await again.open();
+    expect(await storedIds(again)).toEqual(['a']);
+  });
+
+  it('takes no part of a buffer that others share', async () => {
+    const store = testStore(databasePath());
+    await store.open();
+    const { bytes, count } = auditRows('a', 'b');
+    const shared = Buffer.concat([Buffer.from('before'), bytes, Buffer.from('after')]);
+    const part = shared.subarray(6, 6 + bytes.length);
+    await store.append({ bytes: part, count });
+    expect(shared.toString('latin1')).toMatch(/^before.*after$/s);
+    expect(await storedIds(store)).toEqual(['a', 'b']);
+  });
+
+  it('makes the directory, with spaces and letters of any script', async () => {
+    const path = join(dirname(databasePath()), 'new dir', 'Прüfung 🦄', 'a b.db');
+    const store = testStore(path);
+    await store.open();
+    await store.append(auditRows('a'));
+    expect(await storedIds(store)).toEqual(['a']);
+  });
+
+  it('follows symbolic links, also to a file still to be made, and keeps all beside it', async () => {
+    const path = databasePath();
+    const real = join(dirname(path), 'volume', 'real.db');
+    symlinkSync(join('volume', 'real.db'), path);
+    const store = testStore(path);
+    await store.open();
+    await store.append(auditRows('a'));
+    expect(lstatSync(path).isSymbolicLink()).toBe(true);
+    expect(existsSync(`${real}.lock`)).toBe(true);
+    const second = testStore(real);
+    await expect(second.open()).rejects.toThrow('another sidecar');
+    await store.close(soon());
+    expect(readdirSync(dirname(real))).toEqual(['real.db']);
+  });
+
+  it('says what is wrong with a path that cannot be', async () => {
+    const path = databasePath();
+    mkdirSync(path);
+    await expect(testStore(path).open()).rejects.toMatchObject({
+      reason: expect.stringMatching(/is not a file; set STORAGE_SQLITE_PATH/),
+    });
+    const file = join(dirname(path), 'file');
+    writeFileSync(file, '');
+    await expect(testStore(join(file, 'a.db')).open()).rejects.toMatchObject({
+      reason: expect.stringMatching(/E(NOTDIR|EXIST); a part of the path is a file/),
+    });
+    const circle = join(dirname(path), 'circle');
+    symlinkSync(circle, circle);
+    await expect(testStore(circle).open()).rejects.toMatchObject({
+      reason: expect.stringContaining('lead in a circle'),
+    });
+  });
+
+  it.runIf(existsSync('/sys/kernel'))('says so where it may not write', async () => {
+    await expect(testStore('/sys/kernel/agenttier.db').open()).rejects.toMatchObject({
+      reason: expect.stringMatching(/cannot create the lock .+: E\w+; .*writ/),
+    });
+  });
+
+  it('notices that its file was deleted, and begins a new one', async () => {
+    const path = databasePath();
+    const store = testStore(path);
+    await store.open();
+    await store.append(auditRows('a'));
+    rmSync(path);
+    await until(() => store.complaint?.()?.includes('database file was deleted or replaced'));
+    await expect(store.append(auditRows('b'))).rejects.toThrow('deleted or replaced');
+    await store.open();
+    await store.append(auditRows('c'));
+    expect(existsSync(path)).toBe(true);
+    expect(await storedIds(store)).toContain('c');
+  });
+
+  it('moves the WAL into the file once it is idle', async () => {
+    const path = databasePath();
+    const store = testStore(path);
+    await store.open();
+    await store.append(auditRows('a', 'b'));
+    const copy = `${path}.copy`;
+    await until(() => {
+      copyFileSync(path, copy);
+      const database = new DatabaseSync(copy, { readOnly: false });
+      const count = database.prepare('SELECT count(*) AS n FROM audit_events').get()?.n;
+      database.close();
+      return count === 2;
+    });
+  });
+
+  it('tells its figures, and the space of the volume', async () => {
+    const store = testStore(databasePath());
+    await store.open();
+    await store.append(auditRows('a'));
+    const figure = (name: string) => store.gauges?.().find((gauge) => gauge.name === name)?.value;
+    await until(() => (figure('wal_bytes') ?? 0) > 0 && (figure('volume_free_bytes') ?? 0) > 0);
+    expect(figure('database_bytes')).toBeGreaterThan(0);
+    expect(figure('worker_restarts_total')).toBe(0);
+    expect(figure('checkpoint_failures_total')).toBe(0);
+  });
+
+  it('rejects what comes before open and after close', async () => {
+    const store = testStore(databasePath());
+    const query = { kind: AUDIT_EVENT, filters: new Map(), order: 'asc', limit: 1 } as const;
+    await expect(store.append(auditRows('a'))).rejects.toThrow('not open');
+    await expect(store.list(query)).rejects.toThrow('not open');
+    await store.close(soon());
+    await store.close(soon());
+    await expect(store.open()).rejects.toThrow('closed');
+    await expect(store.append(auditRows('a'))).rejects.toThrow('closed');
+  });
+
+  it('can be closed while it is being opened, and leaves nothing running', async () => {
+    const path = databasePath();
+    const store = testStore(path);
+    const opening = store.open().catch(() => {});
+    await store.close(soon());
+    await opening;
+    expect(existsSync(`${path}.lock`)).toBe(false);
+    expect(existsSync(`${path}-shm`)).toBe(false);
+  });
+});
