@@ -1,0 +1,68 @@
+import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { postAudit, RECORD } from '../support/post.ts';
+import { SidecarProcess } from '../support/sidecar-process.ts';
+import { temporaryDirectory } from '../support/temporary-directory.ts';
+
+function script(name: string, env: Record<string, string>, cwd: string, args: string[] = []) {
+  const path = new URL(`../../../scripts/${name}.ts`, import.meta.url).pathname;
+  const addresses = { STORAGE_API_ADDRESS: '127.0.0.1:0', STORAGE_OPS_ADDRESS: '127.0.0.1:0' };
+  const child = spawn(process.execPath, [path, ...args], {
+    env: { ...addresses, ...env },
+    cwd,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  return new SidecarProcess(child);
+}
+
+describe.concurrent('the scripts', () => {
+  it('sidecar: is the bundle itself, so that signals and exit codes are its own', async () => {
+    await using directory = await temporaryDirectory();
+    await using sidecar = script('sidecar', {}, directory.root);
+    await sidecar.listening(['api', 'ops']);
+    expect(await sidecar.readiness()).toMatchObject({ storage: 'noop', driver: 'none' });
+    const starting = await sidecar.log(({ msg }) => msg === 'starting');
+    expect(starting.pid).toBe(sidecar.pid);
+    expect(await sidecar.stop()).toEqual({ code: 0, signal: null });
+  });
+
+  it('sidecar: passes its arguments on', async () => {
+    await using directory = await temporaryDirectory();
+    const env = { STORAGE_QUEUE_BYTES: 'many' };
+    await using check = script('sidecar', env, directory.root, ['--check']);
+    expect(await check.exited).toEqual({ code: 2, signal: null });
+    expect(check.stray).toContain('STORAGE_QUEUE_BYTES');
+  });
+
+  it('start: keeps records in ./data/agenttier.db', async () => {
+    await using directory = await temporaryDirectory();
+    await using sidecar = script('start', {}, directory.root);
+    await sidecar.listening(['api', 'ops']);
+    await sidecar.storage('up');
+    expect((await postAudit(sidecar.api, RECORD, { Prefer: 'wait=20' })).status).toBe(201);
+    expect(existsSync(directory.path('data', 'agenttier.db'))).toBe(true);
+    expect(sidecar.stray).toContain('./data/agenttier.db');
+    expect(await sidecar.stop()).toEqual({ code: 0, signal: null });
+  });
+
+  it.for([
+    [{ STORAGE_DRIVER: 'none' }, 'none'],
+    [{ STORAGE_DSN: 'postgres://ana:hunter2@db/x' }, 'postgres'],
+    [{ STORAGE_SQLITE_PATH: 'other.db' }, 'sqlite'],
+    [{ STORAGE_SQLITE_PATH: '', STORAGE_DRIVER: '' }, 'sqlite'],
+  ] as const)(
+    'start: leaves the choice to the environment where it makes one: %j',
+    async ([env, driver]) => {
+      await using directory = await temporaryDirectory();
+      await using sidecar = script('start', env, directory.root);
+      await sidecar.listening(['api', 'ops']);
+      expect((await sidecar.readiness()).driver).toBe(driver);
+      expect(sidecar.stray + JSON.stringify(sidecar.logs)).not.toContain('hunter2');
+      const chosen = Object.values(env).some((value) => value !== '');
+      if (chosen) expect(existsSync(directory.path('data'))).toBe(false);
+      else await sidecar.storage('up');
+      expect((await sidecar.stop()).code).toBe(0);
+    },
+  );
+});
