@@ -12,6 +12,7 @@ import { dirname, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { describe, expect, it } from 'vitest';
 import { AUDIT_EVENT } from '../../../sidecar/src/records/kinds.ts';
+import { lowSpaceWarning } from '../../../sidecar/src/stores/sqlite/volume.ts';
 import { auditRows, databasePath, storedIds, testStore, until } from '../support/sqlite-store.ts';
 
 const soon = () => AbortSignal.timeout(5_000);
@@ -131,6 +132,34 @@ describe('the SQLite store', () => {
     expect(figure('database_bytes')).toBeGreaterThan(0);
     expect(figure('worker_restarts_total')).toBe(0);
     expect(figure('checkpoint_failures_total')).toBe(0);
+  });
+
+  it('goes on with the same worker after the database has refused a value', async () => {
+    const path = databasePath();
+    const first = testStore(path);
+    await first.open();
+    await first.close(soon());
+    const other = new DatabaseSync(path);
+    other.exec(`CREATE TRIGGER somebodys BEFORE INSERT ON audit_events
+      WHEN new.event_id = 'poison' BEGIN SELECT RAISE(ABORT, 'no'); END`);
+    other.close();
+
+    const store = testStore(path);
+    await store.open();
+    await expect(store.append(auditRows('a', 'poison'))).rejects.toMatchObject({ class: 'data' });
+    expect(store.complaint?.()).toBeUndefined();
+    expect(await store.append(auditRows('a', 'b'))).toEqual({ duplicates: [] });
+    expect(await storedIds(store)).toEqual(['a', 'b']);
+    const restarts = store.gauges?.().find(({ name }) => name === 'worker_restarts_total');
+    expect(restarts?.value).toBe(0);
+  });
+
+  it('warns when less than a tenth of the volume is free', () => {
+    const space = (freeBytes: number) => ({ freeBytes, totalBytes: 1_000 * 2 ** 20 });
+    expect(lowSpaceWarning('/data', space(100 * 2 ** 20))).toBeUndefined();
+    expect(lowSpaceWarning('/data', space(99.5 * 2 ** 20))).toBe(
+      'the volume of /data has 9 % (99 MiB) free; enlarge it or prune',
+    );
   });
 
   it('rejects what comes before open and after close', async () => {

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, renameSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { formatLock, parseLock } from '../../../sidecar/src/stores/sqlite/lock-content.ts';
@@ -142,6 +142,19 @@ describe('a lock file', () => {
       await winner.release();
       expect(readdirSync(dirname(database))).toEqual([]);
     }
+  });
+
+  it('sweeps away what a waiter that was killed has left', async () => {
+    const database = databasePath();
+    const aside = `${database}.lock.left-behind`;
+    writeFileSync(aside, '');
+    utimesSync(aside, 1, 1);
+    writeFileSync(`${database}.lock.fresh`, '');
+    await lockFile(database).lock.acquire();
+    expect(readdirSync(dirname(database)).sort()).toEqual([
+      'agenttier.db.lock',
+      'agenttier.db.lock.fresh',
+    ]);
   });
 
   it('says what to do where it cannot be made', async () => {

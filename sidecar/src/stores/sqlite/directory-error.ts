@@ -8,6 +8,7 @@ const HINTS: Readonly<Record<string, string>> = {
   EDQUOT: 'raise the quota of the volume',
   ENOTDIR: 'a part of the path is a file where a directory is needed',
   EEXIST: 'a part of the path is a file where a directory is needed',
+  EISDIR: 'a directory lies where a file is needed: move it away',
   ENAMETOOLONG: 'choose a shorter path',
   ELOOP: 'the symbolic links of the path lead in a circle',
   EIO: 'the disk fails: check the volume and the log of the machine',

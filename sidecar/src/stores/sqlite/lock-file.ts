@@ -1,4 +1,4 @@
-import { type FileHandle, link, open, readFile, rename, unlink } from 'node:fs/promises';
+import { type FileHandle, open, unlink } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { StoreError } from '../store-error.ts';
 import { directoryError } from './directory-error.ts';
@@ -12,6 +12,7 @@ import {
   type ProcessIdentity,
 } from './process-identity.ts';
 import type { SharedState } from './shared-state.ts';
+import { codeOf, readIfThere, removeStale, sweepAside } from './stale-lock.ts';
 
 /** Rounds of one acquisition: each one lost means that another waiter was quicker. */
 const ROUNDS = 3;
@@ -70,13 +71,18 @@ export class LockFile {
       if (await this.#create()) {
         // Where a lock lay before, another waiter may be about to move this one aside for it.
         if (former !== undefined || round > 0) await sleep(SETTLE_MS);
-        if ((await this.beat()) === undefined) return former;
+        if ((await this.beat()) === undefined) {
+          await sweepAside(this.path);
+          return former;
+        }
       }
-      const text = await readIfThere(this.path);
+      const text = await readIfThere(this.path).catch((error: unknown) => {
+        throw directoryError(`read the lock ${this.path}`, error);
+      });
       if (text === undefined) continue;
       const content = parseLock(text);
       if (!(await this.#mayTake(text, content))) throw this.#heldBy(content);
-      if (await this.#remove(text)) former = content;
+      if (await removeStale(this.path, text)) former = content;
     }
     if (this.held) return undefined;
     throw new StoreError(`other sidecars contend for ${this.path}, waiting`);
@@ -184,26 +190,6 @@ export class LockFile {
     return !(await isAlive(content.pid, content.started));
   }
 
-  /**
-   * Removes a stale lock. Renaming is atomic, so of several waiters one alone gets the file; what
-   * it got is looked at again, since the holder may have come back, or another waiter may have put
-   * its own lock there, and is then put back under its name.
-   */
-  async #remove(stale: string): Promise<boolean> {
-    const aside = `${this.path}.${newOwner()}`;
-    try {
-      await rename(this.path, aside);
-    } catch (error) {
-      if (codeOf(error) === 'ENOENT') return false;
-      throw directoryError(`take over the lock ${this.path}`, error);
-    }
-    const same = (await readIfThere(aside)) === stale;
-    // Fails where a lock has appeared meanwhile: then the holder of this one sees that it is lost.
-    if (!same) await link(aside, this.path).catch(() => {});
-    await unlink(aside);
-    return same;
-  }
-
   async #drop(handle: FileHandle): Promise<void> {
     this.#handle = undefined;
     this.#state.revoke();
@@ -221,17 +207,4 @@ export class LockFile {
       hint: 'one database serves one sidecar; this one takes over when that one ends',
     });
   }
-}
-
-async function readIfThere(path: string): Promise<string | undefined> {
-  try {
-    return await readFile(path, 'utf8');
-  } catch (error) {
-    if (codeOf(error) === 'ENOENT') return undefined;
-    throw error;
-  }
-}
-
-function codeOf(error: unknown): string {
-  return String((error as NodeJS.ErrnoException).code ?? 'unknown error');
 }

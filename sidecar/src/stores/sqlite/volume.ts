@@ -1,4 +1,5 @@
 import { statfs } from 'node:fs/promises';
+import type { Space } from './file-layer.ts';
 
 /** Space changes slowly, and a warning ten seconds late is early enough. */
 const REFRESH_MS = 10_000;
@@ -12,7 +13,7 @@ const LOW_SHARE = 0.1;
  */
 export class Volume {
   readonly #directory: string;
-  #space: { readonly freeBytes: number; readonly totalBytes: number } | undefined;
+  #space: Space | undefined;
   #lookedAt = Number.NEGATIVE_INFINITY;
 
   constructor(directory: string) {
@@ -26,11 +27,7 @@ export class Volume {
 
   /** What to tell the operator when less than a tenth is free. */
   get warning(): string | undefined {
-    const space = this.#space;
-    if (space === undefined || space.freeBytes >= space.totalBytes * LOW_SHARE) return undefined;
-    const percent = Math.floor((100 * space.freeBytes) / space.totalBytes);
-    const free = `${Math.floor(space.freeBytes / 2 ** 20)} MiB`;
-    return `the volume of ${this.#directory} has ${percent} % (${free}) free; enlarge it or prune`;
+    return this.#space === undefined ? undefined : lowSpaceWarning(this.#directory, this.#space);
   }
 
   /** Looks again if the last look is old. Never rejects; call it one at a time. */
@@ -45,4 +42,13 @@ export class Volume {
       // The figures of the last time stay; what fails here fails louder at the next write.
     }
   }
+}
+
+/** @returns undefined while a tenth or more is free */
+export function lowSpaceWarning(directory: string, space: Space): string | undefined {
+  const { freeBytes, totalBytes } = space;
+  if (freeBytes >= totalBytes * LOW_SHARE) return undefined;
+  const percent = Math.floor((100 * freeBytes) / totalBytes);
+  const free = `${Math.floor(freeBytes / 2 ** 20)} MiB`;
+  return `the volume of ${directory} has ${percent} % (${free}) free; enlarge it or prune`;
 }
