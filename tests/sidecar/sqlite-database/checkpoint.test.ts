@@ -26,7 +26,7 @@ test('the WAL stays bounded under constant load', async () => {
 
 test('it stays bounded even where nobody asks for a checkpoint', async () => {
   const database = await open(temporaryPath());
-  for (let n = 0; n < 100; n++) database.append(batch(1_000));
+  for (let n = 0; n < 70; n++) database.append(batch(1_000));
   expect(database.figures.walBytes).toBeLessThan(80 * MIB);
   expect(database.figures.checkpoints).toBeGreaterThan(1);
 });

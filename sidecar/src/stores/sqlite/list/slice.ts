@@ -15,6 +15,8 @@ export const SLICE_BYTES = 4 * 1_024 * 1_024;
 
 /** Part of the time in which rows are looked for; in the rest they are read. */
 const SEARCH_SHARE = 0.75;
+/** Part of that time which is left for merging in any case. */
+const MERGE_SHARE = 0.5;
 const ROWS_PER_LOOK = 16;
 const CACHED_STATEMENTS = 32;
 
@@ -41,11 +43,14 @@ export class SliceReader {
   read(query: ListQuery, bounds: SliceBounds): Slice {
     const start = performance.now();
     const plan = planList(query);
-    const { found, next } = this.#search(plan, start + bounds.budgetMs * SEARCH_SHARE);
+    const { found, next } = this.#search(plan, bounds.budgetMs * SEARCH_SHARE);
 
     const items: Item[] = [];
     const maxBytes = bounds.maxBytes ?? SLICE_BYTES;
-    const deadline = start + bounds.budgetMs;
+    const deadline = Math.max(
+      start + bounds.budgetMs,
+      performance.now() + bounds.budgetMs * (1 - SEARCH_SHARE),
+    );
     let bytes = 0;
     for (const position of found) {
       const late = items.length % ROWS_PER_LOOK === 0 && performance.now() >= deadline;
@@ -63,28 +68,26 @@ export class SliceReader {
    * Merges the streams. A row is certain once every stream has looked past it; the least advanced
    * one sets how far that is.
    */
-  #search(plan: Plan, deadline: number): { found: Position[]; next: Position | null } {
+  #search(plan: Plan, budgetMs: number): { found: Position[]; next: Position | null } {
     const { limit, order } = plan.query;
+    const start = performance.now();
     const streams = plan.streams.map((value) => new Stream(plan, value, this.#statements));
     // One more than the limit tells whether there is a next page.
     const share = Math.min(limit + 1, Math.ceil((limit * 2) / streams.length) + 1);
-    for (const stream of streams) stream.advance(share, deadline);
-    for (;;) {
-      const least = leastAdvanced(streams, order);
-      const frontier = least?.reach;
-      const certain = streams
-        .flatMap((stream) => stream.found)
-        .filter((at) => frontier === undefined || comparePositions(at, frontier, order) <= 0);
-      if (least === undefined || certain.length > limit || performance.now() >= deadline) {
-        certain.sort((a, b) => comparePositions(a, b, order));
-        if (certain.length > limit) {
-          const found = certain.slice(0, limit);
-          return { found, next: found.at(-1) ?? null };
-        }
-        return { found: certain, next: frontier ?? null };
-      }
+    for (const stream of streams) stream.advance(share, start + budgetMs);
+    // With very many streams their beginnings alone take the time: merge at least for a while.
+    const deadline = Math.max(start + budgetMs, performance.now() + budgetMs * MERGE_SHARE);
+    let least = leastAdvanced(streams, order);
+    while (least !== undefined && performance.now() < deadline) {
+      if (certainRows(streams, least.reach, order).length > limit) break;
       least.advance(share, deadline);
+      least = leastAdvanced(streams, order);
     }
+    const certain = certainRows(streams, least?.reach, order);
+    certain.sort((a, b) => comparePositions(a, b, order));
+    if (certain.length <= limit) return { found: certain, next: least?.reach ?? null };
+    const found = certain.slice(0, limit);
+    return { found, next: found.at(-1) ?? null };
   }
 
   #fetch(query: ListQuery, { id }: Position): { item: Item; bytes: number } {
@@ -97,6 +100,22 @@ export class SliceReader {
       statement.reset();
     }
   }
+}
+
+/** Matches up to a place that every stream has looked past; all of them when none has rows left. */
+function certainRows(
+  streams: readonly Stream[],
+  frontier: Position | undefined,
+  order: ListQuery['order'],
+): Position[] {
+  const rows: Position[] = [];
+  for (const { found } of streams) {
+    for (const at of found) {
+      if (frontier !== undefined && comparePositions(at, frontier, order) > 0) break;
+      rows.push(at);
+    }
+  }
+  return rows;
 }
 
 /** Of the streams that have rows left, the one that has looked the least far. */
