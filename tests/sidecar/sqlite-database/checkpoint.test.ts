@@ -58,3 +58,19 @@ test('a checkpoint that fails is counted, fails no commit, and is made up for la
   database.close();
   expect(integrity(path)).toEqual(['ok']);
 });
+
+test('a checkpoint whose sync fails ends the connection, and the next one has every record', async () => {
+  const path = temporaryPath();
+  const faults = new FaultFiles();
+  const database = await open(path, { files: faults.files });
+  database.append(rowsOf(AUDIT_EVENT, [{ event_id: 'a' }, { event_id: 'b' }]));
+  faults.inject({ call: 'sync', path: /\.db$/, code: 'EIO' });
+  expect(() => database.maintain(true)).toThrow('cannot move the WAL into the database');
+  expect(() => database.append(batch(1))).toThrow('an earlier call to the disk failed');
+  expect(() => database.close()).toThrow('cannot close');
+  const again = await open(path, { files: faults.files });
+  const resent = rowsOf(AUDIT_EVENT, [{ event_id: 'a' }, { event_id: 'b' }, { event_id: 'c' }]);
+  expect(again.append(resent).duplicates).toEqual([0, 1]);
+  again.close();
+  expect(integrity(path)).toEqual(['ok']);
+});

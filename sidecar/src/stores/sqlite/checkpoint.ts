@@ -69,30 +69,36 @@ export class Checkpointer {
 
   #runPast(frames: number): Checkpointed {
     if (this.#now() < this.#retryAt) return 'not_due';
-    const state = read(this.#look);
-    this.pendingFrames = state.frames - state.moved;
-    if (this.pendingFrames === 0 || state.frames < frames) return 'not_due';
+    try {
+      const state = read(this.#look);
+      this.pendingFrames = state.frames - state.moved;
+      if (this.pendingFrames === 0 || state.frames < frames) return 'not_due';
+    } catch (error) {
+      return this.#failed('failed', error);
+    }
     return this.#checkpoint('PASSIVE');
   }
 
   #checkpoint(mode: 'PASSIVE' | 'TRUNCATE'): Checkpointed {
     this.failure = undefined;
-    const statement = this.#connection.prepare(`PRAGMA wal_checkpoint(${mode})`);
     try {
-      const { frames, moved } = read(statement);
-      this.pendingFrames = frames - moved;
-      if (this.pendingFrames > 0) return this.#failed('incomplete');
-      this.completed += 1;
-      return 'done';
+      const statement = this.#connection.prepare(`PRAGMA wal_checkpoint(${mode})`);
+      try {
+        const { frames, moved } = read(statement);
+        this.pendingFrames = frames - moved;
+      } finally {
+        statement.finalize();
+      }
     } catch (error) {
-      this.failure = error;
-      return this.#failed('failed');
-    } finally {
-      statement.finalize();
+      return this.#failed('failed', error);
     }
+    if (this.pendingFrames > 0) return this.#failed('incomplete', undefined);
+    this.completed += 1;
+    return 'done';
   }
 
-  #failed(outcome: 'incomplete' | 'failed'): Checkpointed {
+  #failed(outcome: 'incomplete' | 'failed', error: unknown): Checkpointed {
+    this.failure = error;
     this.failed += 1;
     this.#retryAt = this.#now() + RETRY_MS;
     return outcome;

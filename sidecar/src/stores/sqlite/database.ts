@@ -174,6 +174,7 @@ export class Database {
   #emptyWal(): void {
     const outcome = this.#checkpointer.truncate();
     if (outcome === 'done') return;
+    if (outcome === 'incomplete') throw new DatabaseError('a part of the WAL could not be moved');
     throw databaseError('move the WAL into the database', this.#checkpointer.failure);
   }
 
