@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { RESPONSE_ALREADY_SENT as ALREADY_SENT } from '@hono/node-server/utils/response';
 import { discardBody, hasBody } from './discard.ts';
 import { PROBLEM_TYPE, type Problem, problemBody } from './problem.ts';
 import { requestId } from './request-id.ts';
@@ -9,9 +10,10 @@ type Headers = Record<string, string>;
 
 /**
  * One request and its answer. Handlers read the request from `incoming`, where its bytes are as
- * they came, and make the answer with {@link reply} or {@link problem}: once.
+ * they came, and answer with {@link reply} or {@link problem}, once.
  *
- * Answers keep to what node-server sends fastest: a string and a plain object of headers.
+ * Answers are written to Node's response itself: on their way through a Response object they cost
+ * a third of a request.
  */
 export class Exchange {
   readonly incoming: IncomingMessage;
@@ -27,26 +29,31 @@ export class Exchange {
     this.#stats = stats;
   }
 
-  /** Makes the answer. */
+  /**
+   * Sends the answer.
+   *
+   * @returns what tells the framework that there is nothing left to send
+   */
   reply(status: number, contentType: string, body: string, more?: Headers): Response {
-    return new Response(body, { status, headers: this.#head(status, contentType, more) });
+    const { outgoing } = this;
+    if (outgoing.headersSent) return ALREADY_SENT;
+    this.#stats?.observe(this.route, status, (performance.now() - this.#startedAt) / 1_000);
+    const headers = {
+      'Content-Type': contentType,
+      'Content-Length': Buffer.byteLength(body),
+      'X-Request-Id': requestId(this.incoming.headers['x-request-id']),
+      ...SECURITY_HEADERS,
+    };
+    if (more !== undefined) Object.assign(headers, more);
+    outgoing.writeHead(status, headers).end(body);
+    return ALREADY_SENT;
   }
 
-  /** Makes the answer to a request that could not be served as asked. */
+  /** Sends the answer to a request that could not be served as asked. */
   problem(problem: Problem): Response {
-    void this.discard();
     const more = this.#problemHeaders(problem);
+    void this.discard();
     return this.reply(problem.status, PROBLEM_TYPE, problemBody(problem), more);
-  }
-
-  /** Sends a problem past the framework, for requests that never reach it. */
-  sendProblem(problem: Problem): void {
-    void this.discard();
-    const more = this.#problemHeaders(problem);
-    const body = problemBody(problem);
-    const headers = this.#head(problem.status, PROBLEM_TYPE, more);
-    headers['Content-Length'] = String(Buffer.byteLength(body));
-    this.outgoing.writeHead(problem.status, headers).end(body);
   }
 
   /** Tells a client that waits for it to send the body (RFC 9110, section 10.1.1). */
@@ -59,16 +66,6 @@ export class Exchange {
   /** Reads what is left of the body, within bounds, where one is coming; never rejects. */
   discard(): Promise<void> {
     return this.#awaitsContinue() ? Promise.resolve() : discardBody(this.incoming);
-  }
-
-  #head(status: number, contentType: string, more: Headers | undefined): Headers {
-    this.#stats?.observe(this.route, status, (performance.now() - this.#startedAt) / 1_000);
-    const headers: Headers = {
-      'Content-Type': contentType,
-      'X-Request-Id': requestId(this.incoming.headers['x-request-id']),
-      ...SECURITY_HEADERS,
-    };
-    return more === undefined ? headers : Object.assign(headers, more);
   }
 
   #problemHeaders({ headers }: Problem): Headers | undefined {

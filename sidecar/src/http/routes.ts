@@ -1,3 +1,4 @@
+import { RESPONSE_ALREADY_SENT as ALREADY_SENT } from '@hono/node-server/utils/response';
 import { Hono } from 'hono';
 import type { Exchange } from './exchange.ts';
 import type { RouteLabel } from './request-stats.ts';
@@ -24,8 +25,12 @@ export function application(routes: readonly Route[], onError: (error: Error) =>
   for (const [place, { method, path, handle }] of routes.entries()) {
     const label: RouteLabel = { index: place + 1, method, path };
     app.on(method, path, (c) => {
-      c.env.route = label;
-      return handle(c.env);
+      const exchange = c.env;
+      exchange.route = label;
+      const sent = handle(exchange);
+      // The handler writes the answer itself: neither Hono nor node-server has to wait for it.
+      if (sent instanceof Promise) sent.catch((error: Error) => fail(exchange, error));
+      return ALREADY_SENT;
     });
     const methods = method === 'GET' ? 'GET, HEAD' : method;
     const others = allowed.get(path);
@@ -38,9 +43,11 @@ export function application(routes: readonly Route[], onError: (error: Error) =>
     const detail = `this resource answers ${allow}`;
     return c.env.problem({ status: 405, detail, headers: { Allow: allow } });
   });
-  app.onError((error, c) => {
-    onError(error);
-    return c.env.problem({ status: 500, detail: 'an internal error; it is in the log' });
-  });
+  app.onError((error, c) => fail(c.env, error));
   return app;
+
+  function fail(exchange: Exchange, error: Error): Response {
+    onError(error);
+    return exchange.problem({ status: 500, detail: 'an internal error; it is in the log' });
+  }
 }

@@ -34,10 +34,10 @@ export interface ServerOptions {
  * It asks for no Host header by itself; the API's guard does.
  */
 export function hardenedServer(options: ServerOptions): Server {
-  const { guard, stats, log } = options;
-  const failures = new Fold();
+  const { guard, stats, log, maxConnections } = options;
+  const troubles = new Fold();
   const tell = (error: Error) =>
-    failures.tell(error.message, (repeated) =>
+    troubles.tell(error.message, (repeated) =>
       log.error({ err: error, repeated }, 'request failed'),
     );
   const app = application(options.routes, tell);
@@ -47,13 +47,20 @@ export function hardenedServer(options: ServerOptions): Server {
       return app.fetch(request, new Exchange(incoming, outgoing, stats));
     },
     // No Host is needed to route, and the bodies' readers clean up by themselves.
-    { hostname: 'localhost', autoCleanupIncoming: false, errorHandler: badRequest },
+    {
+      hostname: 'localhost',
+      autoCleanupIncoming: false,
+      overrideGlobalObjects: false,
+      errorHandler: badRequest,
+    },
   );
 
   function onRequest(incoming: IncomingMessage, outgoing: ServerResponse): void {
     const problem = targetProblem(incoming) ?? guard?.(incoming);
+    // Hono would wrap the answer to HEAD once more; Node leaves its body out by itself.
+    if (incoming.method === 'HEAD') incoming.method = 'GET';
     if (problem === undefined) void respond(incoming, outgoing);
-    else new Exchange(incoming, outgoing, stats).sendProblem(problem);
+    else new Exchange(incoming, outgoing, stats).problem(problem);
   }
 
   const server = createServer({
@@ -65,13 +72,18 @@ export function hardenedServer(options: ServerOptions): Server {
     requireHostHeader: false,
     insecureHTTPParser: false,
   });
-  server.maxConnections = options.maxConnections;
+  server.maxConnections = maxConnections;
   server.on('request', onRequest);
   // With this listener it is the body's reader that tells the client to go on.
   server.on('checkContinue', onRequest);
   server.on('checkExpectation', (incoming: IncomingMessage, outgoing: ServerResponse) => {
     const detail = 'the only expectation that can be met is 100-continue';
-    new Exchange(incoming, outgoing, stats).sendProblem({ status: 417, detail });
+    new Exchange(incoming, outgoing, stats).problem({ status: 417, detail });
+  });
+  server.on('drop', () => {
+    const tell = (repeated: number) =>
+      log.warn({ maxConnections, repeated }, 'connection refused: too many are open');
+    troubles.tell('drop', tell);
   });
   answerParserErrors(server);
   return server;

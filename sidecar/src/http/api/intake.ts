@@ -3,6 +3,7 @@ import type { Kind } from '../../records/kinds.ts';
 import { type Rows, RowWriter } from '../../records/rows.ts';
 import { MAX_LISTED_REJECTIONS, MAX_RECORDS } from './limits.ts';
 import { readRecord } from './record-reader.ts';
+import type { ValueScan } from './value-scan.ts';
 
 export interface Rejection {
   /** Place of the record in the request, from 0; blank lines of NDJSON do not count. */
@@ -49,8 +50,8 @@ export class Intake {
    *
    * @returns its problem, if it has one
    */
-  add(bytes: Buffer, start: number, end: number, keys: number): string | undefined {
-    const record = readRecord(this.#kind, bytes, start, end, keys);
+  add(bytes: Buffer, start: number, end: number, scan: ValueScan): string | undefined {
+    const record = readRecord(this.#kind, bytes, start, end, scan);
     if (typeof record === 'string') {
       this.reject(record);
       return record;

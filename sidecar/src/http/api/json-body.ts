@@ -40,7 +40,7 @@ export function readJson(
 
   if (!scan.run(bytes, start, bytes.length)) return malformed(NOT_JSON);
   const intake = new Intake(kind, track, ONE_RECORD);
-  const wrong = intake.add(bytes, start, bytes.length, scan.keys);
+  const wrong = intake.add(bytes, start, bytes.length, scan);
   return wrong === NOT_JSON ? malformed(NOT_JSON) : intake.take();
 }
 
@@ -59,8 +59,8 @@ async function readArray(
     for (;;) {
       if (intake.full) return TOO_MANY;
       if (!scan.run(bytes, at, bytes.length)) return malformed(NOT_JSON);
-      const { end, keys } = scan;
-      if (intake.add(bytes, at, end, keys) === NOT_JSON) return malformed(NOT_JSON);
+      const { end } = scan;
+      if (intake.add(bytes, at, end, scan) === NOT_JSON) return malformed(NOT_JSON);
       at = skipSpace(bytes, end, bytes.length);
       if (bytes[at] === CLOSE_BRACKET) break;
       if (bytes[at] !== COMMA) return malformed(NOT_JSON);

@@ -12,6 +12,13 @@ export const MAX_RECORDS = 50_000;
  */
 export const MAX_RECORD_BYTES = 512 * 1024;
 
+/**
+ * Keys in one record, and how deep values may lie in it, before it is refused unparsed: records are
+ * flat and have few fields, and objects of thousands are what takes JSON.parse longest.
+ */
+export const MAX_RECORD_KEYS = 100;
+export const MAX_RECORD_DEPTH = 32;
+
 /** Bodies being read or parsed at a time, all together: bounds the memory they hold. */
 export const BODIES_IN_FLIGHT_BYTES = 32 * 1024 * 1024;
 

@@ -6,6 +6,7 @@ import type { Reservation } from './body-budget.ts';
 import { encodingProblem, Intake, type Taken } from './intake.ts';
 import { TOO_MANY } from './json-body.ts';
 import { MAX_RECORD_BYTES } from './limits.ts';
+import { NOT_JSON } from './record-reader.ts';
 import type { Turns } from './turns.ts';
 import { skipSpace, ValueScan } from './value-scan.ts';
 
@@ -59,15 +60,18 @@ export async function readNdjson(
 function addLine(intake: Intake, line: Buffer): boolean {
   const start = skipSpace(line, 0, line.length);
   if (start === line.length) return false;
-  const problem = line.length > MAX_RECORD_BYTES ? TOO_LONG : encodingProblem(line);
-  if (problem !== undefined) {
-    intake.reject(problem);
-    return true;
-  }
-  // What the scan cannot make sense of, JSON.parse will refuse.
-  scan.run(line, start, line.length);
-  intake.add(line, start, line.length, scan.keys);
+  const problem = lineProblem(line, start);
+  if (problem === undefined) intake.add(line, start, line.length, scan);
+  else intake.reject(problem);
   return true;
+}
+
+/** Scans the line, unless it is unfit for that. */
+function lineProblem(line: Buffer, start: number): string | undefined {
+  if (line.length > MAX_RECORD_BYTES) return TOO_LONG;
+  const problem = encodingProblem(line);
+  if (problem !== undefined) return problem;
+  return scan.run(line, start, line.length) ? undefined : NOT_JSON;
 }
 
 /** Splits chunks into lines. */

@@ -2,7 +2,8 @@ import * as v from 'valibot';
 import type { Kind } from '../../records/kinds.ts';
 import type { ValidRecord } from '../../records/rows.ts';
 import { SCHEMAS } from '../../records/schema.ts';
-import { MAX_RECORD_BYTES } from './limits.ts';
+import { MAX_RECORD_BYTES, MAX_RECORD_DEPTH, MAX_RECORD_KEYS } from './limits.ts';
+import type { ValueScan } from './value-scan.ts';
 
 /** The problem of a text that is not JSON; in an array it is the whole body's. */
 export const NOT_JSON = 'is not valid JSON';
@@ -19,7 +20,7 @@ const CONFIG = { abortPipeEarly: true } as const;
  * Reads one record strictly: what passes is stored exactly as it was sent.
  *
  * @param bytes well-formed UTF-8 from `start` to `end`
- * @param keys how many keys the text has at its top level, repeated ones included
+ * @param scan what a scan of the text has found
  * @returns the record, or what is wrong with it: words of ours alone, no content
  */
 export function readRecord(
@@ -27,9 +28,11 @@ export function readRecord(
   bytes: Buffer,
   start: number,
   end: number,
-  keys: number,
+  scan: ValueScan,
 ): ValidRecord | string {
   if (end - start > MAX_RECORD_BYTES) return `is larger than ${MAX_RECORD_BYTES} bytes`;
+  if (scan.allKeys > MAX_RECORD_KEYS) return 'has too many fields';
+  if (scan.deepest > MAX_RECORD_DEPTH) return 'is nested too deeply';
   let value: unknown;
   try {
     value = JSON.parse(bytes.toString('utf8', start, end));
@@ -41,7 +44,7 @@ export function readRecord(
   const result = v.safeParse(schema, value, CONFIG);
   if (!result.success) return tell(result.issues);
   // All its values are scalars now, so that its keys are all the keys there are.
-  if (Object.keys(value as object).length !== keys) return 'a field is given twice';
+  if (Object.keys(value as object).length !== scan.keys) return 'a field is given twice';
   return result.output;
 }
 

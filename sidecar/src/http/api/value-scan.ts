@@ -19,6 +19,10 @@ export class ValueScan {
   end = 0;
   /** Keys of the outermost object, each as often as it stands there. */
   keys = 0;
+  /** Keys of all objects in the value together. */
+  allKeys = 0;
+  /** How deep arrays and objects lie in each other; 0 for a scalar. */
+  deepest = 0;
 
   /**
    * @param start where the value starts
@@ -27,7 +31,9 @@ export class ValueScan {
    */
   run(bytes: Uint8Array, start: number, limit: number): boolean {
     let depth = 0;
+    let deepest = 0;
     let keys = 0;
+    let allKeys = 0;
     let at = start;
     scan: while (at < limit) {
       switch (bytes[at]) {
@@ -39,6 +45,7 @@ export class ValueScan {
         case OPEN_BRACE:
         case OPEN_BRACKET:
           depth += 1;
+          if (depth > deepest) deepest = depth;
           break;
         case CLOSE_BRACE:
         case CLOSE_BRACKET:
@@ -54,6 +61,7 @@ export class ValueScan {
           if (depth === 0) break scan;
           break;
         case COLON:
+          allKeys += 1;
           if (depth === 1) keys += 1;
           break;
       }
@@ -61,6 +69,8 @@ export class ValueScan {
     }
     this.end = at;
     this.keys = keys;
+    this.allKeys = allKeys;
+    this.deepest = deepest;
     return depth === 0;
   }
 }
