@@ -76,7 +76,8 @@ export class SliceReader {
     const share = Math.min(limit + 1, Math.ceil((limit * 2) / streams.length) + 1);
     for (const stream of streams) stream.advance(share, start + budgetMs);
     // With very many streams their beginnings alone take the time: merge at least for a while.
-    const deadline = Math.max(start + budgetMs, performance.now() + budgetMs * MERGE_SHARE);
+    const mergeMs = streams.length > 1 ? budgetMs * MERGE_SHARE : 0;
+    const deadline = Math.max(start + budgetMs, performance.now() + mergeMs);
     let least = leastAdvanced(streams, order);
     while (least !== undefined && performance.now() < deadline) {
       if (certainRows(streams, least.reach, order).length > limit) break;
