@@ -44,7 +44,7 @@ function restarts(store: Store): number | undefined {
 }
 
 describe('a worker that fails', () => {
-  it.each(['exit', 'throw', 'EIO'])(
+  it.each(['exit', 'throw', 'memory', 'EIO'])(
     'comes back after %s, nothing acknowledged lost',
     async (act) => {
       const { store, disk } = scriptedStore();
@@ -143,5 +143,25 @@ describe('a worker that hangs', () => {
     );
     expect(restarts(store)).toBe(1);
     expect(await outcome).toBe('failed');
+  });
+});
+
+describe('a disk that hangs before there is a worker', () => {
+  it('is a complaint, and keeps neither the process nor close waiting', async () => {
+    const path = databasePath();
+    const lock = `${path}.lock`;
+    execFileSync('mkfifo', [lock]);
+    onTestFinished(() => release(lock));
+    const store = testStore(path);
+    const opening = store.open().then(
+      () => 'opened',
+      () => 'failed',
+    );
+    await until(() => store.complaint?.()?.match(/^opening .+ hung for \d+ s$/));
+    const start = performance.now();
+    await store.close(AbortSignal.timeout(200));
+    expect(performance.now() - start).toBeLessThan(3_000);
+    release(lock);
+    expect(await opening).toBe('failed');
   });
 });

@@ -119,11 +119,9 @@ export function fromWire(query: WireQuery): ListQuery {
   return { ...query, kind };
 }
 
-/** Of an error that was not made for readers, only its name crosses: it may hold a record's text. */
 export function toPlain(error: unknown): PlainError {
   if (!(error instanceof StoreError)) {
-    const name = error instanceof Error ? error.name : typeof error;
-    return { message: `SQLite worker: ${name}`, class: 'transient', corrupt: false };
+    return { message: `SQLite worker: ${nameAndPlace(error)}`, class: 'transient', corrupt: false };
   }
   const corrupt = 'corrupt' in error && error.corrupt === true;
   const plain = { message: error.message, class: error.class, corrupt };
@@ -133,4 +131,15 @@ export function toPlain(error: unknown): PlainError {
 export function fromPlain(plain: PlainError): StoreError {
   const { message, hint } = plain;
   return new StoreError(message, { class: plain.class, ...(hint === undefined ? {} : { hint }) });
+}
+
+/**
+ * What may be told of an error that was not made for readers: its message may hold a record's text.
+ *
+ * @returns for example `TypeError (sqlite-worker.mjs:812:19)`
+ */
+export function nameAndPlace(error: unknown): string {
+  if (!(error instanceof Error)) return typeof error;
+  const place = /^ {4}at .*?([\w.-]+:\d+:\d+)\)?$/m.exec(error.stack ?? '')?.[1];
+  return place === undefined ? error.name : `${error.name} (${place})`;
 }

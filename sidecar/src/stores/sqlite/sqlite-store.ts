@@ -116,6 +116,7 @@ class SqliteStore implements Store {
   complaint(): string | undefined {
     const hung = this.#worker?.hungSeconds();
     if (hung !== undefined) return `worker hung for ${hung} s`;
+    if (this.#ended) return undefined;
     const failure = this.#worker?.failure;
     if (failure !== undefined) return failure.reason;
     if (this.#opening === undefined || this.#worker !== undefined) return undefined;

@@ -4,6 +4,7 @@ import {
   type Figures,
   fromPlain,
   NO_FIGURES,
+  nameAndPlace,
   type Reply,
   type Request,
   type ResultOf,
@@ -64,7 +65,7 @@ export class WorkerHandle {
     this.#worker.on('message', (reply: Reply) => this.#settle(reply));
     this.#worker.on('messageerror', () => this.end(new StoreError('unreadable message')));
     this.#worker.on('error', (error: NodeJS.ErrnoException) => {
-      const what = error.code ?? error.name;
+      const what = error.code ?? nameAndPlace(error);
       this.#failure ??= new StoreError(`the SQLite worker failed: ${what}`, { cause: error });
     });
     this.exited = new Promise((resolve) => {

@@ -4,6 +4,7 @@
  * - where the file is a FIFO: the thread hangs in a system call that nothing interrupts, as with a
  *   dead NFS server, until somebody opens the other end.
  * - `exit`: ends the thread.
+ * - `memory`: fills the thread's heap until V8 ends it.
  * - `throw`: lets an exception escape from the thread.
  * - `EIO`: the sync fails.
  */
@@ -32,6 +33,9 @@ function perform(act: string): void {
     setImmediate(() => {
       throw new Error('escaped');
     });
+  } else if (act === 'memory') {
+    const hoard: number[][] = [];
+    for (;;) hoard.push(Array.from({ length: 100_000 }, (_, i) => i / 3));
   } else if (act !== '') {
     throw Object.assign(new Error('injected'), { code: act });
   }
