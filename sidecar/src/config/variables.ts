@@ -7,13 +7,11 @@ import { quantity } from './quantity.ts';
 /** One environment variable. The README's table is held against these. */
 export interface Variable<T = unknown> {
   readonly name: string;
-  /** Used when the variable is not set; absent where that is a choice of its own. */
+  /** Used when the variable is not set; absent where the variables together decide. */
   readonly fallback?: string;
   readonly about: string;
   /** @throws {BadValue} */
   readonly parse: (text: string) => T;
-  /** Holds a secret: its value is never shown. */
-  readonly secret?: true;
 }
 
 export const DRIVERS = ['none', 'sqlite', 'postgres', 'mysql'] as const;
@@ -37,7 +35,7 @@ const asIs = (text: string) => text;
 
 export const DRIVER: Variable<Driver> = {
   name: 'STORAGE_DRIVER',
-  about: 'none, sqlite, postgres or mysql; without it, what the variables below select',
+  about: '`none`, `sqlite`, `postgres` or `mysql`',
   parse: oneOf(DRIVERS),
 };
 
@@ -51,7 +49,6 @@ export const DSN: Variable<string> = {
   name: 'STORAGE_DSN',
   about: "a server's DSN; selects postgres or mysql",
   parse: asIs,
-  secret: true,
 };
 
 export const DSN_FILE: Variable<string> = {
@@ -99,7 +96,7 @@ export const SHUTDOWN_GRACE: Variable<number> = {
 export const LOG_LEVEL: Variable<LogLevel> = {
   name: 'STORAGE_LOG_LEVEL',
   fallback: 'info',
-  about: `one of ${LOG_LEVELS.join(', ')}`,
+  about: '`trace`, `debug`, `info`, `warn`, `error`, `fatal` or `silent`',
   parse: oneOf(LOG_LEVELS),
 };
 

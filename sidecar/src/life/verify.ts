@@ -11,7 +11,7 @@ export async function verifyDatabase({ storage, sqliteCacheBytes }: Config): Pro
     const why = 'unusable' in storage ? storage.unusable : 'STORAGE_SQLITE_PATH is not set';
     return { report: `There is no database to check: ${why}.\n`, code: 2 };
   }
-  const [{ verifyFile }] = await Promise.all([import('../stores/sqlite/verify-file.ts')]);
+  const { verifyFile } = await import('../stores/sqlite/verify-file.ts');
   const { sound, report } = await verifyFile(storage.path, sqliteCacheBytes);
   return { report, code: sound ? 0 : 1 };
 }
