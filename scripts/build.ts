@@ -16,7 +16,7 @@ const { version } = require('../package.json') as { version: string };
 const { outputFiles } = await build({
   entryPoints: {
     main: join(root, 'sidecar/src/main.ts'),
-    'sqlite-worker': join(root, 'sidecar/src/stores/sqlite/worker.ts'),
+    'sqlite-worker': join(root, 'sidecar/src/stores/sqlite/worker/worker.ts'),
   },
   outdir: dist,
   outExtension: { '.js': '.mjs' },

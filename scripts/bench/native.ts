@@ -7,7 +7,11 @@ import { DatabaseSync } from 'node:sqlite';
 import * as v from 'valibot';
 import { KINDS } from '../../sidecar/src/records/kinds.ts';
 import { SCHEMAS } from '../../sidecar/src/records/schema.ts';
-import { createTableSql, indexesOf, insertSql } from '../../sidecar/src/stores/sqlite/ddl.ts';
+import {
+  createTableSql,
+  indexesOf,
+  insertSql,
+} from '../../sidecar/src/stores/sqlite/database/ddl.ts';
 import { batches } from './bodies.ts';
 
 export interface NativeJob {

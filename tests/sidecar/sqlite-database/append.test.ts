@@ -8,7 +8,7 @@ import {
   SANDBOX_EVENT,
 } from '../../../sidecar/src/records/kinds.ts';
 import { RowWriter } from '../../../sidecar/src/records/rows.ts';
-import type { DatabaseError } from '../../../sidecar/src/stores/sqlite/database-error.ts';
+import type { DatabaseError } from '../../../sidecar/src/stores/sqlite/database/database-error.ts';
 import { integrity, open, rowsOf, temporaryPath, withNodeSqlite } from './harness.ts';
 
 const READ_ALL = (table: string) => `SELECT * FROM ${table} ORDER BY id`;

@@ -1,8 +1,8 @@
 import { renameSync, writeFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { AUDIT_EVENT } from '../../../sidecar/src/records/kinds.ts';
-import { SqliteError } from '../../../sidecar/src/stores/sqlite/connection.ts';
-import { databaseError } from '../../../sidecar/src/stores/sqlite/result-codes.ts';
+import { databaseError } from '../../../sidecar/src/stores/sqlite/database/result-codes.ts';
+import { SqliteError } from '../../../sidecar/src/stores/sqlite/engine/connection.ts';
 import { FaultFiles } from '../support/fault-files.ts';
 import { integrity, listAll, open, rowsOf, temporaryPath } from './harness.ts';
 

@@ -6,10 +6,10 @@ import { AUDIT_EVENT } from '../../../sidecar/src/records/kinds.ts';
 import {
   clearForeignShm,
   refuseForeignWriter,
-} from '../../../sidecar/src/stores/sqlite/foreign-sqlite.ts';
-import { nodeFiles } from '../../../sidecar/src/stores/sqlite/node-files.ts';
-import { parseLocks } from '../../../sidecar/src/stores/sqlite/posix-locks.ts';
-import { makeShmDirectory } from '../../../sidecar/src/stores/sqlite/shm-directory.ts';
+} from '../../../sidecar/src/stores/sqlite/database/foreign-sqlite.ts';
+import { parseLocks } from '../../../sidecar/src/stores/sqlite/database/posix-locks.ts';
+import { nodeFiles } from '../../../sidecar/src/stores/sqlite/files/node-files.ts';
+import { makeShmDirectory } from '../../../sidecar/src/stores/sqlite/lock/shm-directory.ts';
 import { integrity, listAll, open, rowsOf, temporaryPath, upstreamCopy } from './harness.ts';
 
 const ALL = { kind: AUDIT_EVENT, filters: new Map(), order: 'asc' as const, limit: 1_000 };

@@ -3,7 +3,7 @@ import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { AUDIT_EVENT } from '../../../sidecar/src/records/kinds.ts';
-import type { Database } from '../../../sidecar/src/stores/sqlite/database.ts';
+import type { Database } from '../../../sidecar/src/stores/sqlite/database/database.ts';
 import { integrity, listAll, open, rowsOf, temporaryDirectory } from './harness.ts';
 
 const ALL = { kind: AUDIT_EVENT, filters: new Map(), order: 'asc' as const, limit: 1_000 };

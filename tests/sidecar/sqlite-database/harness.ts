@@ -7,9 +7,9 @@ import { onTestFinished } from 'vitest';
 import type { Kind } from '../../../sidecar/src/records/kinds.ts';
 import type { Item, ListQuery } from '../../../sidecar/src/records/list.ts';
 import { type Rows, RowWriter } from '../../../sidecar/src/records/rows.ts';
-import { Database } from '../../../sidecar/src/stores/sqlite/database.ts';
-import { nodeFiles } from '../../../sidecar/src/stores/sqlite/node-files.ts';
-import type { DatabaseOptions } from '../../../sidecar/src/stores/sqlite/opening.ts';
+import { Database } from '../../../sidecar/src/stores/sqlite/database/database.ts';
+import type { DatabaseOptions } from '../../../sidecar/src/stores/sqlite/database/opening.ts';
+import { nodeFiles } from '../../../sidecar/src/stores/sqlite/files/node-files.ts';
 
 export const UPSTREAM = fileURLToPath(new URL('../fixtures/upstream-0.8.1.db', import.meta.url));
 

@@ -1,11 +1,11 @@
 import { expect, test } from 'vitest';
 import { AUDIT_EVENT } from '../../../sidecar/src/records/kinds.ts';
 import type { ListQuery } from '../../../sidecar/src/records/list.ts';
-import { openConnection } from '../../../sidecar/src/stores/sqlite/engine.ts';
-import { planList } from '../../../sidecar/src/stores/sqlite/list/plan.ts';
-import { nodeFiles } from '../../../sidecar/src/stores/sqlite/node-files.ts';
-import { readRows } from '../../../sidecar/src/stores/sqlite/read-rows.ts';
-import { applySettings } from '../../../sidecar/src/stores/sqlite/settings.ts';
+import { planList } from '../../../sidecar/src/stores/sqlite/database/list/plan.ts';
+import { readRows } from '../../../sidecar/src/stores/sqlite/database/read-rows.ts';
+import { applySettings } from '../../../sidecar/src/stores/sqlite/database/settings.ts';
+import { openConnection } from '../../../sidecar/src/stores/sqlite/engine/engine.ts';
+import { nodeFiles } from '../../../sidecar/src/stores/sqlite/files/node-files.ts';
 import { listAll, open, rowsOf, temporaryPath, withNodeSqlite } from './harness.ts';
 
 const ALL: ListQuery = { kind: AUDIT_EVENT, filters: new Map(), order: 'desc', limit: 100 };

@@ -7,8 +7,8 @@ import {
   SANDBOX_EVENT,
 } from '../../../sidecar/src/records/kinds.ts';
 import type { Item, ListQuery, Order } from '../../../sidecar/src/records/list.ts';
-import type { Database } from '../../../sidecar/src/stores/sqlite/database.ts';
-import { comparePositions } from '../../../sidecar/src/stores/sqlite/list/order.ts';
+import type { Database } from '../../../sidecar/src/stores/sqlite/database/database.ts';
+import { comparePositions } from '../../../sidecar/src/stores/sqlite/database/list/order.ts';
 import { type Fields, listAll, open, rowsOf, temporaryPath } from './harness.ts';
 
 /** Few values, so that filters match, times collide and the empty text occurs. */

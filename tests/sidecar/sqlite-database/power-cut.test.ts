@@ -3,8 +3,8 @@ import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { AUDIT_EVENT, KINDS } from '../../../sidecar/src/records/kinds.ts';
 import { isStoredTime } from '../../../sidecar/src/records/time.ts';
-import { Database } from '../../../sidecar/src/stores/sqlite/database.ts';
-import type { FileLayer } from '../../../sidecar/src/stores/sqlite/file-layer.ts';
+import { Database } from '../../../sidecar/src/stores/sqlite/database/database.ts';
+import type { FileLayer } from '../../../sidecar/src/stores/sqlite/files/file-layer.ts';
 import { type CutOptions, type CutState, PowerCutDisk } from '../support/power-cut.ts';
 import { listAll, rowsOf, UPSTREAM } from './harness.ts';
 

@@ -2,7 +2,7 @@ import { existsSync, readdirSync, readFileSync, truncateSync, writeFileSync } fr
 import { basename, dirname } from 'node:path';
 import { expect, test } from 'vitest';
 import { AUDIT_EVENT } from '../../../sidecar/src/records/kinds.ts';
-import type { DatabaseError } from '../../../sidecar/src/stores/sqlite/database-error.ts';
+import type { DatabaseError } from '../../../sidecar/src/stores/sqlite/database/database-error.ts';
 import { integrity, listAll, open, rowsOf, temporaryPath } from './harness.ts';
 
 const NOW = Date.UTC(2026, 10, 23, 9, 0, 0, 5);

@@ -1,8 +1,8 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { AUDIT_EVENT } from '../../../sidecar/src/records/kinds.ts';
-import { nodeFiles } from '../../../sidecar/src/stores/sqlite/node-files.ts';
-import { verify } from '../../../sidecar/src/stores/sqlite/verify.ts';
+import { verify } from '../../../sidecar/src/stores/sqlite/database/verify.ts';
+import { nodeFiles } from '../../../sidecar/src/stores/sqlite/files/node-files.ts';
 import { open, rowsOf, temporaryPath, upstreamCopy, withNodeSqlite } from './harness.ts';
 
 const look = (path: string) => verify({ path, files: nodeFiles, cacheBytes: 1_000_000 });

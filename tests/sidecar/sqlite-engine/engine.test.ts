@@ -3,9 +3,12 @@ import { copyFileSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { describe, expect, test } from 'vitest';
-import { SqliteError } from '../../../sidecar/src/stores/sqlite/connection.ts';
-import { openConnection, SQLITE_VERSION } from '../../../sidecar/src/stores/sqlite/engine.ts';
-import { nodeFiles } from '../../../sidecar/src/stores/sqlite/node-files.ts';
+import { SqliteError } from '../../../sidecar/src/stores/sqlite/engine/connection.ts';
+import {
+  openConnection,
+  SQLITE_VERSION,
+} from '../../../sidecar/src/stores/sqlite/engine/engine.ts';
+import { nodeFiles } from '../../../sidecar/src/stores/sqlite/files/node-files.ts';
 import { query, value } from '../support/query.ts';
 import { openWal } from './open-wal.ts';
 import { testDirectory } from './test-directory.ts';

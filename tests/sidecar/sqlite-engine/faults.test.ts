@@ -1,7 +1,7 @@
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import type { Connection } from '../../../sidecar/src/stores/sqlite/connection.ts';
+import type { Connection } from '../../../sidecar/src/stores/sqlite/engine/connection.ts';
 import { type Fault, FaultFiles } from '../support/fault-files.ts';
 import { MemoryFiles } from '../support/memory-files.ts';
 import { query, value } from '../support/query.ts';

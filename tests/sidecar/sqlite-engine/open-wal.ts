@@ -1,9 +1,9 @@
-import type { Connection } from '../../../sidecar/src/stores/sqlite/connection.ts';
+import type { Connection } from '../../../sidecar/src/stores/sqlite/engine/connection.ts';
 import {
   type OpenConnectionOptions,
   openConnection,
-} from '../../../sidecar/src/stores/sqlite/engine.ts';
-import { nodeFiles } from '../../../sidecar/src/stores/sqlite/node-files.ts';
+} from '../../../sidecar/src/stores/sqlite/engine/engine.ts';
+import { nodeFiles } from '../../../sidecar/src/stores/sqlite/files/node-files.ts';
 
 /** A connection with the settings that the store uses. */
 export async function openWal(

@@ -2,7 +2,7 @@ import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { describe, expect, test } from 'vitest';
-import type { Connection } from '../../../sidecar/src/stores/sqlite/connection.ts';
+import type { Connection } from '../../../sidecar/src/stores/sqlite/engine/connection.ts';
 import { type CutState, PowerCutDisk } from '../support/power-cut.ts';
 import { query, value } from '../support/query.ts';
 import { openWal } from './open-wal.ts';

@@ -3,10 +3,13 @@ import { once } from 'node:events';
 import { readdirSync, readFileSync, renameSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { formatLock, parseLock } from '../../../sidecar/src/stores/sqlite/lock-content.ts';
-import { LockFile } from '../../../sidecar/src/stores/sqlite/lock-file.ts';
-import { monotonicNow, ownIdentity } from '../../../sidecar/src/stores/sqlite/process-identity.ts';
-import { SharedState } from '../../../sidecar/src/stores/sqlite/shared-state.ts';
+import { formatLock, parseLock } from '../../../sidecar/src/stores/sqlite/lock/lock-content.ts';
+import { LockFile } from '../../../sidecar/src/stores/sqlite/lock/lock-file.ts';
+import {
+  monotonicNow,
+  ownIdentity,
+} from '../../../sidecar/src/stores/sqlite/lock/process-identity.ts';
+import { SharedState } from '../../../sidecar/src/stores/sqlite/lock/shared-state.ts';
 import { databasePath, until } from '../support/sqlite-store.ts';
 
 function lockFile(database: string): { lock: LockFile; state: SharedState } {

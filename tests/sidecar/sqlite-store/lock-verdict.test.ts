@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import type { LockContent } from '../../../sidecar/src/stores/sqlite/lock-content.ts';
-import { formatLock, parseLock } from '../../../sidecar/src/stores/sqlite/lock-content.ts';
-import { isNeighbour, isStale } from '../../../sidecar/src/stores/sqlite/lock-verdict.ts';
+import type { LockContent } from '../../../sidecar/src/stores/sqlite/lock/lock-content.ts';
+import { formatLock, parseLock } from '../../../sidecar/src/stores/sqlite/lock/lock-content.ts';
+import { isNeighbour, isStale } from '../../../sidecar/src/stores/sqlite/lock/lock-verdict.ts';
 
 const self = { host: 'pod-a', pid: 7, started: '100', pidNamespace: 'pid:[1]', boot: 'boot-1' };
 const holder: LockContent = {

@@ -1,14 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import { AUDIT_EVENT } from '../../../sidecar/src/records/kinds.ts';
 import type { ListQuery } from '../../../sidecar/src/records/list.ts';
-import { DatabaseError } from '../../../sidecar/src/stores/sqlite/database-error.ts';
+import { DatabaseError } from '../../../sidecar/src/stores/sqlite/database/database-error.ts';
 import {
   fromPlain,
   fromWire,
   nameAndPlace,
   toPlain,
   toWire,
-} from '../../../sidecar/src/stores/sqlite/protocol.ts';
+} from '../../../sidecar/src/stores/sqlite/worker/protocol.ts';
 import { StoreError } from '../../../sidecar/src/stores/store-error.ts';
 
 describe('messages between the threads', () => {

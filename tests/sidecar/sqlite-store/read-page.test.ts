@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { AUDIT_EVENT } from '../../../sidecar/src/records/kinds.ts';
 import type { ListQuery } from '../../../sidecar/src/records/list.ts';
-import type { Slice } from '../../../sidecar/src/stores/sqlite/protocol.ts';
 import { readPage } from '../../../sidecar/src/stores/sqlite/read-page.ts';
 import { Turns } from '../../../sidecar/src/stores/sqlite/turns.ts';
+import type { Slice } from '../../../sidecar/src/stores/sqlite/worker/protocol.ts';
 
 const query: ListQuery = { kind: AUDIT_EVENT, filters: new Map(), order: 'asc', limit: 10 };
 const at = (n: number) => ({ ts: '2026-11-23T09:41:46.610360000Z', id: String(n) });

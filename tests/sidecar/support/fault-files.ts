@@ -7,8 +7,8 @@
  *     faults.heal();
  */
 
-import type { FileHandle, FileLayer } from '../../../sidecar/src/stores/sqlite/file-layer.ts';
-import { nodeFiles } from '../../../sidecar/src/stores/sqlite/node-files.ts';
+import type { FileHandle, FileLayer } from '../../../sidecar/src/stores/sqlite/files/file-layer.ts';
+import { nodeFiles } from '../../../sidecar/src/stores/sqlite/files/node-files.ts';
 
 export type FileCallName = keyof FileLayer;
 

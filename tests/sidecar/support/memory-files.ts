@@ -3,7 +3,7 @@ import type {
   FileHandle,
   FileLayer,
   FileStat,
-} from '../../../sidecar/src/stores/sqlite/file-layer.ts';
+} from '../../../sidecar/src/stores/sqlite/files/file-layer.ts';
 
 /** The content of a file, apart from its name: it lives on while the file is open. */
 export class Inode {

@@ -18,7 +18,7 @@
 
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import type { FileHandle, FileLayer } from '../../../sidecar/src/stores/sqlite/file-layer.ts';
+import type { FileHandle, FileLayer } from '../../../sidecar/src/stores/sqlite/files/file-layer.ts';
 import { Inode, MemoryFiles } from './memory-files.ts';
 import { seededRandom } from './seeded-random.ts';
 

@@ -1,4 +1,4 @@
-import type { Connection } from '../../../sidecar/src/stores/sqlite/connection.ts';
+import type { Connection } from '../../../sidecar/src/stores/sqlite/engine/connection.ts';
 
 /** All rows of a query, each value as text, NULL as null. */
 export function query(connection: Connection, sql: string, columns = 1): (string | null)[][] {

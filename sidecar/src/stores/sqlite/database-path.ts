@@ -1,7 +1,7 @@
 import { mkdir, open, readlink, realpath, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { StoreError } from '../store-error.ts';
-import { directoryError } from './directory-error.ts';
+import { directoryError } from './files/directory-error.ts';
 
 /** As many as Linux follows. */
 const MAX_LINKS = 40;

@@ -1,5 +1,5 @@
 import type { Item, ListQuery, Page, Position } from '../../records/list.ts';
-import type { Slice } from './protocol.ts';
+import type { Slice } from './worker/protocol.ts';
 
 /**
  * How long one slice may occupy the worker: an append waits for one slice at most, and a slice

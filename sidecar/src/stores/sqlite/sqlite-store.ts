@@ -7,14 +7,14 @@ import type { Rows } from '../../records/rows.ts';
 import type { Appended, Gauge, Store } from '../store.ts';
 import { StoreError } from '../store-error.ts';
 import { prepareDatabasePath } from './database-path.ts';
-import { LockFile } from './lock-file.ts';
-import { BEAT_MS } from './lock-verdict.ts';
-import { NO_FIGURES, type Opened, toWire } from './protocol.ts';
+import { LockFile } from './lock/lock-file.ts';
+import { BEAT_MS } from './lock/lock-verdict.ts';
+import { SharedState } from './lock/shared-state.ts';
 import { readPage, SLICE_MS } from './read-page.ts';
-import { SharedState } from './shared-state.ts';
 import { Turns } from './turns.ts';
 import { Volume } from './volume.ts';
-import { WorkerHandle } from './worker-handle.ts';
+import { NO_FIGURES, type Opened, toWire } from './worker/protocol.ts';
+import { WorkerHandle } from './worker/worker-handle.ts';
 
 export interface SqliteStoreOptions {
   /** As configured: may be relative, or a symbolic link. */

@@ -1,9 +1,9 @@
 import { realpath } from 'node:fs/promises';
 import { StoreError } from '../store-error.ts';
-import { LockFile } from './lock-file.ts';
-import { nodeFiles } from './node-files.ts';
-import { SharedState } from './shared-state.ts';
-import { type VerifyReport, verify } from './verify.ts';
+import { type VerifyReport, verify } from './database/verify.ts';
+import { nodeFiles } from './files/node-files.ts';
+import { LockFile } from './lock/lock-file.ts';
+import { SharedState } from './lock/shared-state.ts';
 
 export interface VerifiedFile {
   readonly sound: boolean;

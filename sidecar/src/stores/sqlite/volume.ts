@@ -1,5 +1,5 @@
 import { statfs } from 'node:fs/promises';
-import type { Space } from './file-layer.ts';
+import type { Space } from './files/file-layer.ts';
 
 /** Space changes slowly, and a warning ten seconds late is early enough. */
 const REFRESH_MS = 10_000;

@@ -11,10 +11,10 @@
 
 import { existsSync, readFileSync } from 'node:fs';
 import { workerData } from 'node:worker_threads';
-import type { FileLayer } from '../../../../sidecar/src/stores/sqlite/file-layer.ts';
-import { nodeFiles } from '../../../../sidecar/src/stores/sqlite/node-files.ts';
-import type { WorkerData } from '../../../../sidecar/src/stores/sqlite/protocol.ts';
-import { serveSqlite } from '../../../../sidecar/src/stores/sqlite/serve-sqlite.ts';
+import type { FileLayer } from '../../../../sidecar/src/stores/sqlite/files/file-layer.ts';
+import { nodeFiles } from '../../../../sidecar/src/stores/sqlite/files/node-files.ts';
+import type { WorkerData } from '../../../../sidecar/src/stores/sqlite/worker/protocol.ts';
+import { serveSqlite } from '../../../../sidecar/src/stores/sqlite/worker/serve-sqlite.ts';
 
 const script = `${(workerData as WorkerData).path}.script`;
 

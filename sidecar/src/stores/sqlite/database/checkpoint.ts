@@ -1,0 +1,119 @@
+import type { Connection, Statement } from '../engine/connection.ts';
+
+/**
+ * Frames of the WAL after which a checkpoint is due: 16 MiB. Half of it makes ingest a sixth
+ * slower, since hot pages are written to the database more often; more of it makes one checkpoint,
+ * some 50 ms now, longer.
+ */
+const DUE_FRAMES = 4_096;
+
+/** Where nobody calls {@link Checkpointer.run} in time, a commit pays for the checkpoint itself. */
+const OVERDUE_FRAMES = 4 * DUE_FRAMES;
+
+/** After a failed checkpoint the next attempt waits: on a full disk it would fail at each commit. */
+const RETRY_MS = 1_000;
+
+/** What a call of {@link Checkpointer.run} did. */
+export type Checkpointed = 'not_due' | 'done' | 'incomplete' | 'failed';
+
+interface WalState {
+  /** Frames in the WAL since it last began anew. */
+  readonly frames: number;
+  /** Of these, frames whose pages are in the database file. */
+  readonly moved: number;
+}
+
+/**
+ * Moves pages from the WAL into the database file. SQLite's automatic checkpoint runs inside a
+ * commit and keeps its errors to itself, so it is off, and this one runs between commits, is
+ * checked and counted. PASSIVE: once all frames are moved the next commit starts the WAL over,
+ * which bounds its size (https://sqlite.org/wal.html#ckpt).
+ */
+export class Checkpointer {
+  readonly #connection: Connection;
+  readonly #now: () => number;
+  readonly #look: Statement;
+  #retryAt = 0;
+  /** Frames that wait to be moved, as of the last look. */
+  pendingFrames = 0;
+  completed = 0;
+  failed = 0;
+  /** Why the last one failed, if SQLite said so. */
+  failure: unknown;
+
+  constructor(connection: Connection, now: () => number) {
+    this.#connection = connection;
+    this.#now = now;
+    // NOOP tells the state without moving anything.
+    this.#look = connection.prepare('PRAGMA wal_checkpoint(NOOP)');
+  }
+
+  /**
+   * Runs a checkpoint when one is due.
+   *
+   * @param idle nothing else waits, so any pending frame is reason enough
+   */
+  run(idle: boolean): Checkpointed {
+    return this.#runPast(idle ? 1 : DUE_FRAMES);
+  }
+
+  /** Bounds the WAL after a commit; does nothing as long as {@link run} is called in time. */
+  backstop(): Checkpointed {
+    return this.#runPast(OVERDUE_FRAMES);
+  }
+
+  /** Moves everything and empties the WAL file, for a clean end. */
+  truncate(): Checkpointed {
+    return this.#checkpoint('TRUNCATE');
+  }
+
+  #runPast(frames: number): Checkpointed {
+    if (this.#now() < this.#retryAt) return 'not_due';
+    try {
+      const state = read(this.#look);
+      this.pendingFrames = state.frames - state.moved;
+      if (this.pendingFrames === 0 || state.frames < frames) return 'not_due';
+    } catch (error) {
+      return this.#failed('failed', error);
+    }
+    return this.#checkpoint('PASSIVE');
+  }
+
+  #checkpoint(mode: 'PASSIVE' | 'TRUNCATE'): Checkpointed {
+    this.failure = undefined;
+    try {
+      const statement = this.#connection.prepare(`PRAGMA wal_checkpoint(${mode})`);
+      try {
+        const { frames, moved } = read(statement);
+        this.pendingFrames = frames - moved;
+      } finally {
+        statement.finalize();
+      }
+    } catch (error) {
+      return this.#failed('failed', error);
+    }
+    if (this.pendingFrames > 0) return this.#failed('incomplete', undefined);
+    this.completed += 1;
+    return 'done';
+  }
+
+  #failed(outcome: 'incomplete' | 'failed', error: unknown): Checkpointed {
+    this.failure = error;
+    this.failed += 1;
+    this.#retryAt = this.#now() + RETRY_MS;
+    return outcome;
+  }
+}
+
+/** Columns: busy, frames, moved; -1 where there is no WAL. */
+function read(statement: Statement): WalState {
+  try {
+    statement.step();
+    return {
+      frames: Math.max(0, statement.double(1)),
+      moved: Math.max(0, statement.double(2)),
+    };
+  } finally {
+    statement.reset();
+  }
+}

@@ -1,0 +1,213 @@
+import { constants } from 'node:fs';
+import { dirname } from 'node:path';
+import { newEventId } from '../../../records/event-id.ts';
+import { KINDS } from '../../../records/kinds.ts';
+import type { ListQuery } from '../../../records/list.ts';
+import { type Rows, RowWriter } from '../../../records/rows.ts';
+import { formatTime } from '../../../records/time.ts';
+import type { Appended } from '../../store.ts';
+import type { Connection } from '../engine/connection.ts';
+import type { FileLayer } from '../files/file-layer.ts';
+import { Appender } from './append.ts';
+import { type Checkpointed, Checkpointer } from './checkpoint.ts';
+import { DatabaseError } from './database-error.ts';
+import { type Slice, SliceReader } from './list/slice.ts';
+import type { Migrated } from './migrations.ts';
+import { closeQuietly, type DatabaseOptions, type OpenedFile, openFile } from './opening.ts';
+import { sizeOf } from './quarantine.ts';
+import { databaseError, isCorruption } from './result-codes.ts';
+
+export interface Figures {
+  readonly databaseBytes: number;
+  readonly walBytes: number;
+  /** Frames of the WAL that wait to be moved into the database. */
+  readonly walPendingFrames: number;
+  readonly checkpoints: number;
+  readonly checkpointFailures: number;
+  /** Of the volume, for an unprivileged process. */
+  readonly freeBytes: number;
+  readonly totalBytes: number;
+}
+
+/**
+ * The records in one SQLite file: everything that happens to it, in one thread, synchronously.
+ *
+ * A method that fails throws a {@link DatabaseError}. After a `data` error all is as before; after
+ * any other one the connection is in doubt, so close it and open anew.
+ */
+export class Database {
+  readonly path: string;
+  /** Of the open file, to notice when another one takes its place. */
+  readonly device: number;
+  readonly inode: number;
+  /** What was found amiss at the opening and dealt with, for the operator. */
+  readonly notices: readonly string[];
+  /** What the opening did to the file; undefined when it was up to date. */
+  readonly migrated: Migrated | undefined;
+  readonly #files: FileLayer;
+  readonly #connection: Connection;
+  readonly #appender: Appender;
+  readonly #slices: SliceReader;
+  readonly #checkpointer: Checkpointer;
+  readonly #now: () => number;
+  #closed = false;
+
+  /** Opens the file: creates, adopts, migrates or replaces it as needed. */
+  static async open(options: DatabaseOptions): Promise<Database> {
+    try {
+      const opened = await openFile(options);
+      try {
+        return new Database(options, opened);
+      } catch (error) {
+        closeQuietly(opened.connection);
+        throw error;
+      }
+    } catch (error) {
+      throw databaseError(`open ${options.path}`, error);
+    }
+  }
+
+  private constructor(options: DatabaseOptions, opened: OpenedFile) {
+    const { connection } = opened;
+    const { device, inode } = options.files.stat(options.path);
+    this.path = options.path;
+    this.device = device;
+    this.inode = inode;
+    this.notices = opened.notices;
+    this.migrated = opened.migrated;
+    this.#files = options.files;
+    this.#connection = connection;
+    this.#appender = new Appender(connection);
+    this.#slices = new SliceReader(connection);
+    this.#now = options.now ?? Date.now;
+    this.#checkpointer = new Checkpointer(connection, this.#now);
+    // What an earlier process wrote to the WAL and did not live to sync reads as stored. Before a
+    // record is called a duplicate of it, it has to reach the disk.
+    this.#emptyWal();
+  }
+
+  /**
+   * Stores the rows in one transaction, or none of them; when it returns they survive a power cut.
+   * Those whose event_id is stored already, or stands twice in the batch, change nothing.
+   */
+  append(rows: Rows): Appended {
+    const appended = this.#do('append', () => this.#appender.append(rows), true);
+    this.#checkpointer.backstop();
+    return appended;
+  }
+
+  /**
+   * One step of a list, bounded in time, rows and bytes. Go on from `next` with what is left of
+   * the limit until that is reached or `next` is null; commits may happen between the steps.
+   */
+  slice(query: ListQuery, budgetMs: number, maxBytes?: number): Slice {
+    const bounds = maxBytes === undefined ? { budgetMs } : { budgetMs, maxBytes };
+    return this.#do('read a list', () => this.#slices.read(query, bounds));
+  }
+
+  /**
+   * Moves the WAL into the database where that is due. A checkpoint that fails is counted, and
+   * tried again later: the records are safe in the WAL.
+   *
+   * @param idle nothing else waits to be done
+   */
+  maintain(idle = true): Checkpointed {
+    return this.#do('move the WAL into the database', () => {
+      const outcome = this.#checkpointer.run(idle);
+      const { failure } = this.#checkpointer;
+      if (!this.#connection.sound || isCorruption(failure)) throw failure;
+      return outcome;
+    });
+  }
+
+  /**
+   * Proves that a write would succeed, as far as that shows without writing: one row of each kind
+   * is inserted and taken back, the file is still the one at its path, its volume is writable and
+   * not full.
+   */
+  probe(): void {
+    this.#do('write', () => {
+      this.#appender.rehearse(trialRows(this.#now()));
+      if (!this.#isInPlace()) {
+        throw new DatabaseError(`${this.path} was deleted or replaced while it was open`);
+      }
+      this.#files.access(this.path, constants.W_OK);
+      if (this.#files.space(this.path).freeBytes === 0) {
+        throw new DatabaseError('the volume is full', { hint: 'free space or enlarge the volume' });
+      }
+    });
+  }
+
+  get figures(): Figures {
+    const { freeBytes, totalBytes } = this.#files.space(dirname(this.path));
+    return {
+      databaseBytes: sizeOf(this.#files, this.path),
+      walBytes: sizeOf(this.#files, `${this.path}-wal`),
+      walPendingFrames: this.#checkpointer.pendingFrames,
+      checkpoints: this.#checkpointer.completed,
+      checkpointFailures: this.#checkpointer.failed,
+      freeBytes,
+      totalBytes,
+    };
+  }
+
+  /**
+   * Moves the WAL into the database and leaves that one file. May be called twice. When it throws,
+   * the files are closed all the same and hold every record; the next opening goes on from there.
+   */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    try {
+      if (!this.#connection.sound) {
+        throw new DatabaseError(`cannot close ${this.path} in order: a call to the disk failed`);
+      }
+      this.#emptyWal();
+      this.#connection.close();
+      this.#files.syncDirectory(dirname(this.path));
+    } catch (error) {
+      closeQuietly(this.#connection);
+      throw databaseError(`close ${this.path}`, error);
+    }
+  }
+
+  #emptyWal(): void {
+    const outcome = this.#checkpointer.truncate();
+    if (outcome === 'done') return;
+    if (outcome === 'incomplete') throw new DatabaseError('a part of the WAL could not be moved');
+    throw databaseError('move the WAL into the database', this.#checkpointer.failure);
+  }
+
+  #isInPlace(): boolean {
+    if (!this.#files.exists(this.path)) return false;
+    const { inode, device } = this.#files.stat(this.path);
+    return inode === this.inode && device === this.device;
+  }
+
+  #do<T>(doing: string, work: () => T, refusable = false): T {
+    if (this.#closed) throw new DatabaseError(`cannot ${doing}: the database is closed`);
+    if (!this.#connection.sound) {
+      throw new DatabaseError(`cannot ${doing}: an earlier call to the disk failed`);
+    }
+    try {
+      return work();
+    } catch (error) {
+      throw databaseError(doing, error, refusable && this.#connection.sound);
+    }
+  }
+}
+
+/** One row of each kind with nothing special about it. */
+function trialRows(nowMs: number): Rows {
+  const writer = new RowWriter();
+  for (const kind of KINDS) {
+    const record: Record<string, string | number> = {};
+    for (const column of kind.columns) {
+      if (column.type === 'number') record[column.name] = 0;
+      else if (column.type === 'time') record[column.name] = formatTime(nowMs);
+      else record[column.name] = column.type === 'event_id' ? newEventId() : 'trial';
+    }
+    writer.add(kind, record);
+  }
+  return writer.take();
+}

@@ -1,0 +1,30 @@
+import type { Order, Position } from '../../../../records/list.ts';
+
+/** Compares texts as SQLite does: in the order of their UTF-8 bytes, which is that of code points. */
+export function compareTexts(a: string, b: string): number {
+  const shared = Math.min(a.length, b.length);
+  for (let i = 0; i < shared; i++) {
+    const left = a.charCodeAt(i);
+    const right = b.charCodeAt(i);
+    if (left !== right) return rank(left) - rank(right);
+  }
+  return a.length - b.length;
+}
+
+/** Compares places of a list: negative when `a` comes first in the order. */
+export function comparePositions(a: Position, b: Position, order: Order): number {
+  const ascending = compareTexts(a.ts, b.ts) || compareIds(a.id, b.id);
+  return order === 'asc' ? ascending : -ascending;
+}
+
+function compareIds(a: string, b: string): number {
+  const left = BigInt(a);
+  const right = BigInt(b);
+  return left < right ? -1 : left > right ? 1 : 0;
+}
+
+/** Surrogates stand for code points above all that one UTF-16 unit holds. */
+function rank(unit: number): number {
+  if (unit < 0xd800) return unit;
+  return unit < 0xe000 ? unit + 0x2000 : unit - 0x800;
+}

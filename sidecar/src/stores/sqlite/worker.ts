@@ -1,6 +1,0 @@
-/** Entry point of the SQLite worker thread; bundled by itself as `sqlite-worker.mjs`. */
-
-import { nodeFiles } from './node-files.ts';
-import { serveSqlite } from './serve-sqlite.ts';
-
-serveSqlite(nodeFiles);

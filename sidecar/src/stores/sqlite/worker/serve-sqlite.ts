@@ -1,0 +1,58 @@
+import { parentPort, workerData } from 'node:worker_threads';
+import { Database } from '../database/database.ts';
+import { clearForeignShm } from '../database/foreign-sqlite.ts';
+import type { FileLayer } from '../files/file-layer.ts';
+import { GuardedFiles } from '../lock/guarded-files.ts';
+import { SharedState } from '../lock/shared-state.ts';
+import { makeShmDirectory, removeShmDirectory } from '../lock/shm-directory.ts';
+import type { WorkerData } from './protocol.ts';
+import { type ServedDatabase, WorkerService } from './worker-service.ts';
+
+/** Turns this thread into a SQLite worker on the files of a layer. */
+export function serveSqlite(layer: FileLayer): void {
+  if (parentPort === null) throw new Error('this is a worker thread, started by the sidecar');
+  const data = workerData as WorkerData;
+  const guard = new GuardedFiles(layer, new SharedState(data.shared));
+  const open = () =>
+    openDatabase(data, guard).catch((error: unknown) => {
+      throw guard.reasonOf(error);
+    });
+  // Whatever is open below is closed with the thread, as by a kill; the WAL is made for that.
+  new WorkerService(parentPort, open, () => process.exit());
+}
+
+async function openDatabase(data: WorkerData, guard: GuardedFiles): Promise<ServedDatabase> {
+  const { path, cacheBytes, version, checkInFull } = data;
+  const { files } = guard;
+  guard.check();
+  clearForeignShm(files, path);
+  makeShmDirectory(path);
+  const beforeWrite = () => guard.check();
+  const database = await Database.open({
+    path,
+    files,
+    cacheBytes,
+    version,
+    checkInFull,
+    beforeWrite,
+  });
+  const { device, inode, notices } = database;
+  return {
+    opened: { device, inode, notices },
+    get figures() {
+      return database.figures;
+    },
+    append: (rows) => guard.explain(() => database.append(rows)),
+    slice: (query, budgetMs, maxBytes) => database.slice(query, budgetMs, maxBytes),
+    probe: () => guard.explain(() => database.probe()),
+    maintain: (idle) => guard.explain(() => database.maintain(idle)),
+    close() {
+      try {
+        guard.explain(() => database.close());
+      } finally {
+        // Another sidecar's, once the lock is lost.
+        if (guard.refusal === undefined) removeShmDirectory(path);
+      }
+    },
+  };
+}

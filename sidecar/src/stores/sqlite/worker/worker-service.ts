@@ -1,0 +1,141 @@
+import type { MessagePort } from 'node:worker_threads';
+import type { ListQuery, Page } from '../../../records/list.ts';
+import type { Rows } from '../../../records/rows.ts';
+import type { Appended } from '../../store.ts';
+import { StoreError } from '../../store-error.ts';
+import {
+  type Envelope,
+  type Figures,
+  fromWire,
+  type Opened,
+  type Reply,
+  type Request,
+  type Results,
+  toPlain,
+} from './protocol.ts';
+
+/** What the worker does to a database. All of it is synchronous. */
+export interface ServedDatabase {
+  readonly opened: Opened;
+  readonly figures: Figures;
+  append(rows: Rows): Appended;
+  /** Answers what it finds within a budget of milliseconds. */
+  slice(query: ListQuery, budgetMs: number, maxBytes: number): Page & { readonly bytes: number };
+  probe(): void;
+  /** A checkpoint where one is due; when idle, one is due sooner. */
+  maintain(idle: boolean): void;
+  close(): void;
+}
+
+/** How long nothing was appended before idle work begins. */
+const IDLE_MS = 1_000;
+
+/** How often a reply carries figures. */
+const FIGURES_MS = 500;
+
+/**
+ * Serves one database over a port: opens it at the first request, answers one request after the
+ * other, and ends at the first failure that leaves the connection in doubt. Only a `data` error is
+ * not one: its transaction was rolled back.
+ */
+export class WorkerService {
+  readonly #port: MessagePort;
+  readonly #open: () => Promise<ServedDatabase>;
+  readonly #end: () => void;
+  readonly #idle: NodeJS.Timeout;
+  #database: ServedDatabase | undefined;
+  #figuresAt = 0;
+
+  /**
+   * @param open opens the database, or throws a {@link StoreError}
+   * @param end ends the thread
+   */
+  constructor(port: MessagePort, open: () => Promise<ServedDatabase>, end: () => void) {
+    this.#port = port;
+    this.#open = open;
+    this.#end = end;
+    this.#idle = setTimeout(() => this.#maintain(true), IDLE_MS).unref();
+    port.on('message', (envelope: Envelope) => void this.#serve(envelope));
+  }
+
+  /** Only opening, which comes first and alone, takes more than one turn of the event loop. */
+  async #serve({ id, request }: Envelope): Promise<void> {
+    try {
+      const result = request.op === 'open' ? await this.#begin() : this.#handle(request);
+      this.#succeed(id, result, request.op === 'open');
+    } catch (error) {
+      this.#fail(id, error);
+      return;
+    }
+    // After the reply: the commit is done, and this belongs to none.
+    if (request.op === 'append') this.#maintain(false);
+    if (request.op === 'close') this.#end();
+  }
+
+  async #begin(): Promise<Opened> {
+    this.#database ??= await this.#open();
+    this.#idle.refresh();
+    return this.#database.opened;
+  }
+
+  #handle(request: Exclude<Request, { op: 'open' }>): Results[keyof Results] {
+    switch (request.op) {
+      case 'append': {
+        this.#idle.refresh();
+        return this.#ready.append({ bytes: Buffer.from(request.bytes), count: request.count });
+      }
+      case 'slice': {
+        const start = performance.now();
+        const { query, budgetMs, maxBytes } = request;
+        const { items, next, bytes } = this.#ready.slice(fromWire(query), budgetMs, maxBytes);
+        return { page: { items, next }, bytes, tookMs: performance.now() - start };
+      }
+      case 'probe':
+        this.#ready.probe();
+        return undefined;
+      case 'close': {
+        const database = this.#database;
+        this.#database = undefined;
+        database?.close();
+        return undefined;
+      }
+    }
+  }
+
+  get #ready(): ServedDatabase {
+    if (this.#database === undefined) throw new StoreError('the database is not open');
+    return this.#database;
+  }
+
+  #maintain(idle: boolean): void {
+    try {
+      this.#database?.maintain(idle);
+      if (idle) this.#succeed(0, undefined, true);
+    } catch (error) {
+      this.#fail(0, error);
+    }
+  }
+
+  #succeed(id: number, result: Results[keyof Results] | undefined, figuresDue: boolean): void {
+    const reply = { id, ok: true, result } as const;
+    const now = performance.now();
+    const database = this.#database;
+    if (database === undefined || (!figuresDue && now - this.#figuresAt < FIGURES_MS)) {
+      this.#reply(reply);
+      return;
+    }
+    this.#figuresAt = now;
+    this.#reply({ ...reply, figures: database.figures });
+  }
+
+  #fail(id: number, thrown: unknown): void {
+    const error = toPlain(thrown);
+    const fatal = error.class !== 'data';
+    this.#reply({ id, ok: false, error, fatal });
+    if (fatal) this.#end();
+  }
+
+  #reply(reply: Reply): void {
+    this.#port.postMessage(reply);
+  }
+}
