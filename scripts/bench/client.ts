@@ -75,10 +75,10 @@ async function sendBatches(job: BatchesJob): Promise<Report> {
   return report!;
 }
 
-/** Sends as a Router does: acknowledged from memory, asked to come again when there is no room. */
+/** Sends as a Router does: comes again when there is no room. */
 async function fill(job: FillJob): Promise<Report> {
   const url = new URL(job.url);
-  const poster = new Poster({ url, connections: job.connections, wait: false });
+  const poster = new Poster({ url, connections: job.connections, wait: job.wait });
   const tally = new Tally();
   const source = batches(job.size, job.sandboxes);
   for (let i = 0; i < job.skip; i++) source.next();

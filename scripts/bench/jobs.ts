@@ -32,6 +32,8 @@ export interface FillJob {
   /** Batches to generate and pass over, since an earlier job has sent them. */
   readonly skip: number;
   readonly count: number;
+  /** Wait for each batch to be on the disk; else the queue fills. */
+  readonly wait: boolean;
   readonly connections: number;
 }
 

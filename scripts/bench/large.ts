@@ -15,22 +15,34 @@ const SAMPLE_MS = 100;
 /** A file of millions of rows: memory, start, and what lists there do to commits. */
 export async function large(setting: Setting): Promise<Outcome> {
   const sizes = setting.quick
-    ? { small: 5_000, large: 20_000, lists: 1, starts: 1, latency: 1, rounds: 1 }
-    : { small: 500_000, large: 5_000_000, lists: 10, starts: 5, latency: 10, rounds: 3 };
+    ? { small: 5_000, large: 20_000, flood: 5_000, lists: 1, starts: 1, latency: 1, rounds: 1 }
+    : {
+        small: 500_000,
+        large: 5_000_000,
+        flood: 500_000,
+        lists: 10,
+        starts: 5,
+        latency: 10,
+        rounds: 3,
+      };
   const path = `${setting.directory}/large/agenttier.db`;
 
   const first = await startSidecar(setting.sidecar, path);
   const watch = new Watch(first);
-  const some = await ingest(first, 0, sizes.small, sizes.lists);
+  const some = await ingest(first, { from: 0, to: sizes.small, wait: true }, sizes.lists);
   const atSmall = watch.peak;
   setting.note(`${sizes.small} rows: ${describe(atSmall)}, ${rate(some, sizes.small)} rows/s`);
-  const rest = await ingest(first, sizes.small, sizes.large, sizes.lists);
+  const rest = await ingest(first, { from: sizes.small, to: sizes.large, wait: true }, sizes.lists);
   const atLarge = watch.peak;
   setting.note(
     `${sizes.large} rows: ${describe(atLarge)}, ${rate(rest, sizes.large - sizes.small)} rows/s`,
   );
+  const total = sizes.large + sizes.flood;
+  await ingest(first, { from: sizes.large, to: total, wait: false }, sizes.lists);
+  const flooded = watch.peak;
+  setting.note(`${sizes.flood} more with a full queue: ${describe(flooded)}`);
   const stored = await storedTotal(first);
-  if (stored !== sizes.large) throw new Error(`${stored} rows stored of ${sizes.large} sent`);
+  if (stored !== total) throw new Error(`${stored} rows stored of ${total} sent`);
   watch.stop();
   await first.stop();
   const gigabytes = statSync(path).size / 1e9;
@@ -64,6 +76,12 @@ export async function large(setting: Setting): Promise<Outcome> {
         bound: { most: 1.15 },
       },
       {
+        title: 'The same, with a flood that keeps the queue of 32 MiB full',
+        value: flooded.residentMb,
+        unit: 'MB',
+        bound: { most: 200 },
+      },
+      {
         title: 'Start of the process until storage is up, on that file',
         value: median(starts),
         unit: 'ms',
@@ -77,8 +95,8 @@ export async function large(setting: Setting): Promise<Outcome> {
       },
     ],
     how:
-      `Batches of ${SIZE} over 4 connections, acknowledged from memory, so that the queue is full ` +
-      'most of the time; beside them a client that lists with and without filters, and goes on ' +
+      `Batches of ${SIZE} over 4 connections, each waiting for the disk, then a flood that does ` +
+      'not wait; beside them a client that lists with and without filters, and goes on ' +
       `afterwards. Memory is sampled every ${SAMPLE_MS} ms. Then durable single posts, one after ` +
       'another, first alone, then beside two clients that list all rows for a filter without an ' +
       'index that matches none: the delay is the longest latency less the usual one alone.',
@@ -87,6 +105,7 @@ export async function large(setting: Setting): Promise<Outcome> {
       ['rows a second', rate(rest, sizes.large - sizes.small)],
       [`memory up to ${rows(sizes.small)} rows`, describe(atSmall)],
       [`memory up to ${rows(sizes.large)} rows`, describe(atLarge)],
+      ['memory with a full queue', describe(flooded)],
       ['starts', starts.map((ms) => `${ms.toFixed(0)} ms`).join(', ')],
       ['durable post alone: p50, p99, max', latencies(quiet)],
       ['durable post beside lists: p50, p99, max', latencies(busy)],
@@ -98,8 +117,7 @@ export async function large(setting: Setting): Promise<Outcome> {
 /** Fills the file from one number of rows to another while a client lists, and goes on listing. */
 async function ingest(
   server: Server,
-  from: number,
-  to: number,
+  { from, to, wait }: { from: number; to: number; wait: boolean },
   listSeconds: number,
 ): Promise<Report> {
   let filling = true;
@@ -114,6 +132,7 @@ async function ingest(
     skip: from / SIZE,
     count: (to - from) / SIZE,
     connections: 4,
+    wait,
   });
   filling = false;
   await listing;

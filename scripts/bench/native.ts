@@ -32,7 +32,7 @@ process.once('message', (job: NativeJob) => {
 function run(job: NativeJob): NativeReport {
   const prepared = prepare(job);
   const database = new DatabaseSync(job.path);
-  // As the sidecar sets them: stores/sqlite/settings.
+  // As the sidecar sets them, in settings.ts and checkpoint.ts of stores/sqlite.
   database.exec('PRAGMA locking_mode = EXCLUSIVE');
   database.exec('PRAGMA journal_mode = WAL');
   database.exec('PRAGMA synchronous = FULL');
