@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { getRequestListener, type HttpBindings } from '@hono/node-server';
+import { describeError } from '../telemetry/describe-error.ts';
 import { Fold } from '../telemetry/fold.ts';
 import type { Log } from '../telemetry/log.ts';
 import { Exchange } from './exchange.ts';
@@ -36,10 +37,12 @@ export interface ServerOptions {
 export function hardenedServer(options: ServerOptions): Server {
   const { guard, stats, log, maxConnections } = options;
   const troubles = new Fold();
-  const tell = (error: Error) =>
-    troubles.tell(error.message, (repeated) =>
-      log.error({ err: error, repeated }, 'request failed'),
+  const tell = (error: Error) => {
+    const facts = describeError(error);
+    troubles.tell(`${facts.name} ${facts.frames[0]}`, (repeated) =>
+      log.error({ ...facts, repeated }, 'request failed'),
     );
+  };
   const app = application(options.routes, tell);
   const respond = getRequestListener(
     (request, env) => {

@@ -1,3 +1,4 @@
+import { describeError } from '../telemetry/describe-error.ts';
 import { Fold } from '../telemetry/fold.ts';
 import type { Log } from '../telemetry/log.ts';
 
@@ -20,22 +21,9 @@ export class Faults {
 
   #tell(log: Log, kind: string, thrown: unknown): void {
     this.#count += 1;
-    const { name, code, frames } = describe(thrown);
-    this.#fold.tell(`${kind} ${name} ${frames[0]}`, (repeated) =>
-      log.error({ kind, name, code, frames, repeated }, 'an error was handled by nobody'),
+    const facts = describeError(thrown);
+    this.#fold.tell(`${kind} ${facts.name} ${facts.frames[0]}`, (repeated) =>
+      log.error({ kind, ...facts, repeated }, 'an error was handled by nobody'),
     );
   }
-}
-
-/** Where it came from, without its message: that may hold what a caller sent. */
-function describe(thrown: unknown): { name: string; code?: string; frames: string[] } {
-  if (!(thrown instanceof Error)) return { name: typeof thrown, frames: [] };
-  const frames = (thrown.stack ?? '')
-    .split('\n')
-    .map((line) => line.trim())
-    .filter((line) => /^at .*:\d+:\d+\)?$/.test(line))
-    .slice(0, 10);
-  const { code } = thrown as NodeJS.ErrnoException;
-  const name = thrown.constructor.name;
-  return typeof code === 'string' ? { name, code, frames } : { name, frames };
 }

@@ -13,7 +13,7 @@ import { JSON_TYPE } from './receipt.ts';
 export interface ListParts {
   readonly store: Pick<Store, 'list'>;
   /** Told of what failed but is no {@link StoreError}. */
-  readonly onError: (error: Error) => void;
+  readonly onError: (error: unknown) => void;
 }
 
 /** Serves GET of one kind: one page. */
@@ -36,7 +36,7 @@ async function read({ query }: List, { store, onError }: ListParts): Promise<Pag
   try {
     return await Promise.race([store.list(query), late]);
   } catch (error) {
-    if (!(error instanceof StoreError)) onError(error as Error);
+    if (!(error instanceof StoreError)) onError(error);
     const why = error instanceof StoreError ? error.reason : 'the error is in the log';
     return {
       status: 503,

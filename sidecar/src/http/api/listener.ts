@@ -1,9 +1,9 @@
 import type { Server } from 'node:http';
 import { KINDS } from '../../records/kinds.ts';
 import type { Store } from '../../stores/store.ts';
+import { describeError } from '../../telemetry/describe-error.ts';
 import { Fold } from '../../telemetry/fold.ts';
 import type { Log } from '../../telemetry/log.ts';
-import type { Exchange } from '../exchange.ts';
 import { API_CONNECTIONS } from '../limits.ts';
 import type { RequestStats } from '../request-stats.ts';
 import { hardenedServer } from '../server.ts';
@@ -11,7 +11,7 @@ import { Activity } from './activity.ts';
 import { BodyBudget } from './body-budget.ts';
 import { hostProblem } from './guard.ts';
 import { type Intaker, ingest } from './ingest.ts';
-import { BODIES_IN_FLIGHT_BYTES, RETRY_AFTER_SECONDS } from './limits.ts';
+import { BODIES_IN_FLIGHT_BYTES } from './limits.ts';
 import { list } from './list.ts';
 import { type ApiRoute, openApiDocument } from './openapi.ts';
 import { ingestOperation, listOperation, openApiOperation } from './operations.ts';
@@ -33,7 +33,6 @@ export class ApiListener {
   readonly server: Server;
   readonly #budget = new BodyBudget(BODIES_IN_FLIGHT_BYTES);
   readonly #activity = new Activity();
-  #closing = false;
 
   constructor(options: ApiOptions) {
     const { log, stats } = options;
@@ -56,20 +55,14 @@ export class ApiListener {
     return this.#budget.held;
   }
 
-  /**
-   * From now on every POST is answered 503 with `Connection: close`, while the listener stays:
-   * closing it would reset the connections that clients keep.
-   */
-  beginClosing(): void {
-    this.#closing = true;
-  }
-
   #routes({ recorder, store, log, version }: ApiOptions): ApiRoute[] {
     const failures = new Fold();
-    const onError = (error: Error) =>
-      failures.tell(error.message, (repeated) =>
-        log.error({ err: error, repeated }, 'list failed'),
+    const onError = (error: unknown) => {
+      const facts = describeError(error);
+      failures.tell(`${facts.name} ${facts.frames[0]}`, (repeated) =>
+        log.error({ ...facts, repeated }, 'list failed'),
       );
+    };
     const ingestParts = {
       recorder,
       budget: this.#budget,
@@ -83,8 +76,7 @@ export class ApiListener {
         method: 'POST',
         path: `/v1/${kind.path}`,
         operation: ingestOperation(kind),
-        handle: (exchange) =>
-          this.#closing ? refuseClosing(exchange) : ingest(kind, exchange, ingestParts),
+        handle: (exchange) => ingest(kind, exchange, ingestParts),
       },
       {
         method: 'GET',
@@ -105,14 +97,4 @@ export class ApiListener {
     });
     return routes;
   }
-}
-
-/** The body is read before the answer: bytes unread when a connection closes would reset it. */
-async function refuseClosing(exchange: Exchange): Promise<Response> {
-  await exchange.discard();
-  return exchange.problem({
-    status: 503,
-    detail: 'the sidecar is shutting down; nothing was queued',
-    headers: { 'Retry-After': String(RETRY_AFTER_SECONDS), Connection: 'close' },
-  });
 }

@@ -1,9 +1,12 @@
+import { once } from 'node:events';
 import { realpath } from 'node:fs/promises';
+import { Worker } from 'node:worker_threads';
 import { StoreError } from '../store-error.ts';
-import { type VerifyReport, verify } from './database/verify.ts';
-import { nodeFiles } from './files/node-files.ts';
+import type { VerifyReport } from './database/verify.ts';
 import { LockFile } from './lock/lock-file.ts';
+import { BEAT_MS } from './lock/lock-verdict.ts';
 import { SharedState } from './lock/shared-state.ts';
+import { fromPlain, type VerifierData, type VerifyReply } from './worker/protocol.ts';
 
 export interface VerifiedFile {
   readonly sound: boolean;
@@ -18,17 +21,30 @@ export interface VerifiedFile {
  * @param path as configured; nothing is made where there is nothing
  */
 export async function verifyFile(path: string, cacheBytes: number): Promise<VerifiedFile> {
+  const shared = new SharedState();
   let lock: LockFile | undefined;
+  let beats: NodeJS.Timeout | undefined;
   try {
     const real = await realpath(path);
-    lock = new LockFile(real, new SharedState());
-    await lock.acquire();
-    return tell(path, await verify({ path: real, files: nodeFiles, cacheBytes }));
+    const held = new LockFile(real, shared);
+    lock = held;
+    await held.acquire();
+    beats = setInterval(() => void held.beat(), BEAT_MS);
+    return tell(path, await inWorker({ verify: real, cacheBytes, shared: shared.buffer }));
   } catch (error) {
     return { sound: false, report: `${path} was not checked: ${why(error)}.\n` };
   } finally {
+    clearInterval(beats);
     await lock?.release();
   }
+}
+
+/** A file of gigabytes takes longer than a lock lasts, so this thread stays free to renew it. */
+async function inWorker(workerData: VerifierData): Promise<VerifyReport> {
+  const worker = new Worker(new URL('./sqlite-worker.mjs', import.meta.url), { workerData });
+  const [reply] = (await once(worker, 'message')) as [VerifyReply];
+  if (!reply.ok) throw fromPlain(reply.error);
+  return reply.report;
 }
 
 function tell(path: string, { problems, bytes, walBytes, meta, rows }: VerifyReport): VerifiedFile {

@@ -7,6 +7,7 @@ import { KINDS } from '../../../records/kinds.ts';
 import type { ListQuery, Page } from '../../../records/list.ts';
 import type { Appended } from '../../store.ts';
 import { StoreError, type StoreErrorClass } from '../../store-error.ts';
+import type { VerifyReport } from '../database/verify.ts';
 
 /** What the worker is started with. */
 export interface WorkerData {
@@ -20,6 +21,19 @@ export interface WorkerData {
   /** The worker before this one met damage in the file: look at all of it before use. */
   readonly checkInFull: boolean;
 }
+
+/** What a worker is started with that only checks a file. */
+export interface VerifierData {
+  /** Path of the file: absolute, symbolic links resolved. */
+  readonly verify: string;
+  readonly cacheBytes: number;
+  /** See {@link SharedState}. */
+  readonly shared: SharedArrayBuffer;
+}
+
+export type VerifyReply =
+  | { readonly ok: true; readonly report: VerifyReport }
+  | { readonly ok: false; readonly error: PlainError };
 
 /** A list query without functions and identities: the kind is its index. */
 export type WireQuery = Omit<ListQuery, 'kind'> & { readonly kind: number };

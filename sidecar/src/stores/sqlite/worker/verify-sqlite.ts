@@ -1,0 +1,21 @@
+import { parentPort } from 'node:worker_threads';
+import { verify } from '../database/verify.ts';
+import type { FileLayer } from '../files/file-layer.ts';
+import { GuardedFiles } from '../lock/guarded-files.ts';
+import { SharedState } from '../lock/shared-state.ts';
+import { toPlain, type VerifierData, type VerifyReply } from './protocol.ts';
+
+/**
+ * Checks a file in full in this thread, and ends. The check is one long call, so it cannot renew
+ * the lock itself: the main thread does, as it does for a serving worker.
+ */
+export async function verifySqlite(data: VerifierData, layer: FileLayer): Promise<void> {
+  const guard = new GuardedFiles(layer, new SharedState(data.shared));
+  const reply = (message: VerifyReply) => parentPort?.postMessage(message);
+  try {
+    const { verify: path, cacheBytes } = data;
+    reply({ ok: true, report: await verify({ path, files: guard.files, cacheBytes }) });
+  } catch (error) {
+    reply({ ok: false, error: toPlain(guard.reasonOf(error)) });
+  }
+}
