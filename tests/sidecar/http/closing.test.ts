@@ -1,6 +1,6 @@
 import { expect, test, vi } from 'vitest';
 import { noopStore } from '../../../sidecar/src/stores/noop.ts';
-import { AUDIT, JSON_HEADERS, TestApi } from './support/listener.ts';
+import { TestApi } from './support/listener.ts';
 
 const RECORD = { action: 'create', resource: 'sandbox' };
 
