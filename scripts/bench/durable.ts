@@ -3,7 +3,7 @@ import { measureSync } from './disk.ts';
 import type { Outcome, Setting } from './figure.ts';
 import { type Load, postSingles } from './run-client.ts';
 import { type Server, startSidecar } from './server.ts';
-import { CONNECTIONS, writeBodies } from './single.ts';
+import { CONNECTIONS, WARMUP_SECONDS, writeBodies } from './single.ts';
 import { median } from './statistics.ts';
 
 /** The bound holds for disks that sync faster than this. */
@@ -11,15 +11,15 @@ const FAST_SYNC_MS = 1;
 
 /** The rate of single durable records in SQLite, compared to the no-op's. */
 export async function durable(setting: Setting): Promise<Outcome> {
-  const [rounds, seconds] = setting.quick ? [1, 1] : [25, 1];
+  const [rounds, seconds, warmup] = setting.quick ? [1, 1, 1] : [25, 1, WARMUP_SECONDS];
   const bodies = writeBodies(setting);
   const directory = `${setting.directory}/durable`;
   mkdirSync(directory);
   const sync = measureSync(directory);
   const noop = await startSidecar(setting.sidecar);
   const sqlite = await startSidecar(setting.sidecar, `${directory}/agenttier.db`);
-  await post(noop, bodies, seconds);
-  await post(sqlite, bodies, seconds, 'wait=60');
+  await post(noop, bodies, warmup);
+  await post(sqlite, bodies, warmup, 'wait=60');
   const samples: { noop: Load; sqlite: Load }[] = [];
   for (let round = 1; round <= rounds; round++) {
     const sample = {
