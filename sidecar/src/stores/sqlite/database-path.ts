@@ -44,17 +44,30 @@ async function followLinks(path: string, links = 0): Promise<string> {
   return followLinks(resolve(dirname(place), target), links + 1);
 }
 
-/** Makes what is missing and syncs each directory that got a new entry: SQLite does not. */
+/**
+ * Makes what is missing and syncs each directory that got a new entry: SQLite does not. One at a
+ * time, since the recursive mkdir of Node says ENOENT of a volume that is mounted read-only.
+ */
 async function makeDirectory(directory: string): Promise<void> {
-  const first = await mkdir(directory, { recursive: true, mode: 0o750 });
-  if (first === undefined) return;
-  for (let made = directory; ; made = dirname(made)) {
-    const parent = await open(dirname(made), 'r');
-    try {
-      await parent.sync();
-    } finally {
-      await parent.close();
-    }
-    if (made === first || made === dirname(made)) return;
+  if (await isDirectory(directory)) return;
+  const above = dirname(directory);
+  await makeDirectory(above);
+  try {
+    await mkdir(directory, 0o750);
+  } catch (error) {
+    // Somebody else may have made it meanwhile.
+    if (await isDirectory(directory)) return;
+    throw error;
   }
+  const parent = await open(above, 'r');
+  try {
+    await parent.sync();
+  } finally {
+    await parent.close();
+  }
+}
+
+async function isDirectory(path: string): Promise<boolean> {
+  const found = await stat(path).catch(() => undefined);
+  return found?.isDirectory() === true;
 }
