@@ -1,4 +1,6 @@
 import { performance } from 'node:perf_hooks';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { noopStore } from '../../../sidecar/src/stores/noop.ts';
 import { AUDIT, JSON_HEADERS, NDJSON_HEADERS, TestApi } from './support/listener.ts';
@@ -34,6 +36,24 @@ test('refuses an unannounced body once it grows too large, and stores nothing', 
   }
   expect(api.recorder.ledger.received[0]).toBe(0);
   expect(api.api.bodyBytes).toBe(0);
+});
+
+test('holds a body of one-byte chunks in little more than its bytes', async () => {
+  const api = await TestApi.start(noopStore());
+  const bytes = MIB / 4;
+  for (const type of ['application/json', 'application/x-ndjson']) {
+    const { socket } = await api.connect();
+    const before = heapInUse();
+    socket.write(
+      `POST ${AUDIT} HTTP/1.1\r\nHost: localhost\r\nContent-Type: ${type}\r\nTransfer-Encoding: chunked\r\n\r\n`,
+    );
+    socket.write('1\r\n \r\n'.repeat(bytes));
+    await vi.waitFor(() => expect(api.api.bodyBytes).toBe(bytes), { timeout: 20_000 });
+    // Kept one by one they hold 60 MiB.
+    expect(heapInUse() - before).toBeLessThan(16 * MIB);
+    socket.destroy();
+    await vi.waitFor(() => expect(api.api.bodyBytes).toBe(0));
+  }
 });
 
 test('takes 50,000 records and refuses one more, in both formats', async () => {
@@ -118,6 +138,13 @@ test('stores nothing of a body that breaks off', async () => {
   }
   expect(api.recorder.ledger.received[0]).toBe(0);
 });
+
+/** Bytes that V8 holds after it has thrown away what it can. */
+function heapInUse(): number {
+  setFlagsFromString('--expose-gc');
+  runInNewContext('gc')();
+  return process.memoryUsage().heapUsed;
+}
 
 /** The longest time that the thread, in which the client runs too, served nothing else. */
 async function longestPause(run: () => Promise<{ status: number }>): Promise<number> {

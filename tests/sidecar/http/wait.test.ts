@@ -42,6 +42,16 @@ test.each([
   expect(waitSeconds(header)).toBe(seconds);
 });
 
+test.each([
+  ['quotes that are not closed', '"\\'.repeat(8_000)],
+  ['spaces between words', `wait=${' '.repeat(16_000)}x y`],
+  ['spaces after the name', `wait${' '.repeat(16_000)}y`],
+])('reads a header full of %s in linear time', (_, header) => {
+  const start = performance.now();
+  for (let i = 0; i < 10; i++) expect(waitSeconds(header)).toBe(0);
+  expect(performance.now() - start).toBeLessThan(500);
+});
+
 test('answers 201 once the records are durable, duplicates included', async () => {
   const api = await TestApi.start();
   const records = [{ ...RECORD, event_id: 'a' }, { ...RECORD, event_id: 'b' }, {}];

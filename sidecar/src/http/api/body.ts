@@ -1,7 +1,9 @@
+import type { IncomingMessage } from 'node:http';
 import type { Exchange } from '../exchange.ts';
 import type { Problem } from '../problem.ts';
 import type { Reservation } from './body-budget.ts';
 import { MAX_BODY_BYTES, RETRY_AFTER_SECONDS } from './limits.ts';
+import { Pieces } from './pieces.ts';
 
 export const TOO_LARGE: Problem = {
   status: 413,
@@ -25,42 +27,47 @@ export function admit(reservation: Reservation, bytes: number): Problem | undefi
 
 /** Takes what the body is announced to need, before any of it is read. */
 export function admitAnnounced(exchange: Exchange, reservation: Reservation): Problem | undefined {
-  return admit(reservation, Number(exchange.incoming.headers['content-length'] ?? 0));
+  return admit(reservation, announcedBytes(exchange.incoming));
+}
+
+/** The body's length where it is announced, else 0. */
+function announcedBytes({ headers }: IncomingMessage): number {
+  return Number(headers['content-length'] ?? 0);
 }
 
 /**
  * Reads a whole body as it came.
  *
- * @returns its bytes, or why they cannot be had; never rejects
+ * @param done gets its bytes, or why they cannot be had; once, and never before this returns
  */
 export function readBody(
-  { incoming }: Exchange,
+  exchange: Exchange,
   reservation: Reservation,
-): Promise<Buffer | Problem> {
-  return new Promise((resolve) => {
-    let first: Buffer | undefined;
-    let more: Buffer[] | undefined;
-    let bytes = 0;
+  done: (body: Buffer | Problem) => void | Promise<void>,
+): void {
+  const { incoming } = exchange;
+  const body = new Pieces(announcedBytes(incoming));
 
-    function onData(chunk: Buffer): void {
-      bytes += chunk.length;
-      const problem = admit(reservation, bytes);
-      if (problem !== undefined) {
-        incoming.off('data', onData).off('end', onEnd);
-        resolve(problem);
-      } else if (first === undefined) {
-        first = chunk;
-      } else {
-        more ??= [first];
-        more.push(chunk);
-      }
-    }
-    function onEnd(): void {
-      resolve(more === undefined ? (first ?? Buffer.alloc(0)) : Buffer.concat(more, bytes));
-    }
-    incoming.on('data', onData);
-    incoming.on('end', onEnd);
-    // A body that breaks off fails with ECONNRESET and has no end.
-    incoming.on('error', () => resolve(BROKEN_OFF));
-  });
+  function onData(chunk: Buffer): void {
+    const problem = admit(reservation, body.length + chunk.length);
+    if (problem === undefined) body.add(chunk);
+    else end(problem);
+  }
+  function onEnd(): void {
+    end(body.take());
+  }
+  // A body that breaks off fails with ECONNRESET and has no end.
+  function onError(): void {
+    end(BROKEN_OFF);
+  }
+  function end(read: Buffer | Problem): void {
+    if (hasEnded) return;
+    hasEnded = true;
+    incoming.off('data', onData);
+    exchange.run(() => done(read));
+  }
+  let hasEnded = false;
+  incoming.on('data', onData);
+  incoming.on('end', onEnd);
+  incoming.on('error', onError);
 }

@@ -6,6 +6,7 @@ import type { Reservation } from './body-budget.ts';
 import { encodingProblem, Intake, type Taken } from './intake.ts';
 import { TOO_MANY } from './json-body.ts';
 import { MAX_RECORD_BYTES } from './limits.ts';
+import { Pieces } from './pieces.ts';
 import { NOT_JSON } from './record-reader.ts';
 import type { Turns } from './turns.ts';
 import { skipSpace, ValueScan } from './value-scan.ts';
@@ -76,8 +77,8 @@ function lineProblem(line: Buffer, start: number): string | undefined {
 
 /** Splits chunks into lines. */
 class Lines {
-  /** Pieces of the line that the last chunk broke off in. */
-  #pieces: Buffer[] = [];
+  /** The line that the last chunk broke off in. */
+  readonly #line = new Pieces();
   #chunk: Buffer = EMPTY;
   #at = 0;
 
@@ -90,7 +91,7 @@ class Lines {
   next(): Buffer | undefined {
     const end = this.#chunk.indexOf(NEWLINE, this.#at);
     if (end === -1) {
-      if (this.#at < this.#chunk.length) this.#pieces.push(this.#chunk.subarray(this.#at));
+      if (this.#at < this.#chunk.length) this.#line.add(this.#chunk.subarray(this.#at));
       this.#chunk = EMPTY;
       return undefined;
     }
@@ -105,9 +106,8 @@ class Lines {
   }
 
   #join(last: Buffer): Buffer {
-    if (this.#pieces.length === 0) return last;
-    const line = Buffer.concat([...this.#pieces, last]);
-    this.#pieces = [];
-    return line;
+    if (this.#line.length === 0) return last;
+    if (last.length > 0) this.#line.add(last);
+    return this.#line.take();
   }
 }
