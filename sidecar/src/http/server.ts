@@ -3,7 +3,7 @@ import { getRequestListener, type HttpBindings } from '@hono/node-server';
 import { describeError } from '../telemetry/describe-error.ts';
 import { Fold } from '../telemetry/fold.ts';
 import type { Log } from '../telemetry/log.ts';
-import { Exchange } from './exchange.ts';
+import { Exchange, type Serving } from './exchange.ts';
 import {
   HEADERS_TIMEOUT_MS,
   KEEP_ALIVE_MS,
@@ -37,17 +37,18 @@ export interface ServerOptions {
 export function hardenedServer(options: ServerOptions): Server {
   const { guard, stats, log, maxConnections } = options;
   const troubles = new Fold();
-  const tell = (error: Error) => {
+  const onError = (error: unknown) => {
     const facts = describeError(error);
     troubles.tell(`${facts.name} ${facts.frames[0]}`, (repeated) =>
       log.error({ ...facts, repeated }, 'request failed'),
     );
   };
-  const app = application(options.routes, tell);
+  const { app, posts } = application(options.routes);
+  const serving: Serving = { onError, ...(stats && { stats }) };
   const respond = getRequestListener(
     (request, env) => {
       const { incoming, outgoing } = env as HttpBindings;
-      return app.fetch(request, new Exchange(incoming, outgoing, stats));
+      return app.fetch(request, new Exchange(incoming, outgoing, serving));
     },
     // No Host is needed to route, and the bodies' readers clean up by themselves.
     {
@@ -60,10 +61,19 @@ export function hardenedServer(options: ServerOptions): Server {
 
   function onRequest(incoming: IncomingMessage, outgoing: ServerResponse): void {
     const problem = targetProblem(incoming) ?? guard?.(incoming);
+    if (problem !== undefined) {
+      new Exchange(incoming, outgoing, serving).problem(problem);
+      return;
+    }
+    const { method, url } = incoming;
+    const post = method === 'POST' && url !== undefined ? posts.get(url) : undefined;
+    if (post !== undefined) {
+      post(new Exchange(incoming, outgoing, serving));
+      return;
+    }
     // Hono would wrap the answer to HEAD once more; Node leaves its body out by itself.
-    if (incoming.method === 'HEAD') incoming.method = 'GET';
-    if (problem === undefined) void respond(incoming, outgoing);
-    else new Exchange(incoming, outgoing, stats).problem(problem);
+    if (method === 'HEAD') incoming.method = 'GET';
+    void respond(incoming, outgoing);
   }
 
   const server = createServer({
@@ -81,7 +91,7 @@ export function hardenedServer(options: ServerOptions): Server {
   server.on('checkContinue', onRequest);
   server.on('checkExpectation', (incoming: IncomingMessage, outgoing: ServerResponse) => {
     const detail = 'the only expectation that can be met is 100-continue';
-    new Exchange(incoming, outgoing, stats).problem({ status: 417, detail });
+    new Exchange(incoming, outgoing, serving).problem({ status: 417, detail });
   });
   server.on('drop', () => {
     const tell = (repeated: number) =>

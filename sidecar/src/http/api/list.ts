@@ -17,7 +17,7 @@ export interface ListParts {
 }
 
 /** Serves GET of one kind: one page. */
-export async function list(kind: Kind, exchange: Exchange, parts: ListParts): Promise<Response> {
+export async function list(kind: Kind, exchange: Exchange, parts: ListParts): Promise<void> {
   const parameters = parseQuery(exchange.incoming.url ?? '');
   if ('status' in parameters) return exchange.problem(parameters);
   const asked = listOf(kind, parameters, Date.now());

@@ -92,7 +92,7 @@ export class ApiListener {
       operation: openApiOperation,
       handle: (exchange) => {
         document ??= JSON.stringify(openApiDocument(routes, version));
-        return exchange.reply(200, JSON_TYPE, document);
+        exchange.reply(200, JSON_TYPE, document);
       },
     });
     return routes;

@@ -16,20 +16,16 @@ export const JSON_TYPE = 'application/json';
 const ONE_ACCEPTED = JSON.stringify({ accepted: 1, rejected_count: 0, rejected: [] });
 
 /** 202: the records are queued. */
-export function accepted(exchange: Exchange, taken: Taken): Response {
+export function accepted(exchange: Exchange, taken: Taken): void {
   const { count } = taken.rows;
   const plain = count === 1 && taken.rejectedCount === 0;
-  return exchange.reply(
-    202,
-    JSON_TYPE,
-    plain ? ONE_ACCEPTED : JSON.stringify(receipt(taken, count)),
-  );
+  exchange.reply(202, JSON_TYPE, plain ? ONE_ACCEPTED : JSON.stringify(receipt(taken, count)));
 }
 
 /** 400: none of the records is valid. */
-export function noneValid(exchange: Exchange, rejections: Rejections): Response {
+export function noneValid(exchange: Exchange, rejections: Rejections): void {
   const detail = 'none of the records is valid; nothing was stored';
-  return exchange.problem({ status: 400, detail, extensions: { ...receipt(rejections, 0) } });
+  exchange.problem({ status: 400, detail, extensions: { ...receipt(rejections, 0) } });
 }
 
 /** 503: the valid records were not queued. */
@@ -37,10 +33,10 @@ export function refused(
   exchange: Exchange,
   taken: Taken,
   submitted: Exclude<Submitted, { outcome: 'queued' }>,
-): Response {
+): void {
   const closing = submitted.outcome === 'closing';
   const why = closing ? 'the sidecar is shutting down' : 'the queue has no room for these records';
-  return exchange.problem({
+  exchange.problem({
     status: 503,
     detail: `${why}; none of them was queued`,
     extensions: { ...receipt(taken, 0) },
@@ -57,23 +53,27 @@ export function settled(
   taken: Taken,
   outcome: Settled,
   waitSeconds: number,
-): Response {
+): void {
   const { stored, duplicates } = outcome;
   const durable = stored + duplicates;
   const rejections = withRefused(taken, outcome);
   const body = { ...receipt(rejections, durable), stored, duplicates };
   const lost = taken.rows.count + taken.rejectedCount - rejections.rejectedCount - durable;
   if (lost > 0) {
-    return exchange.problem({
+    exchange.problem({
       status: 503,
       detail: `the sidecar is shutting down; ${lost} of the records were left behind`,
       extensions: body,
       headers: { 'Retry-After': String(RETRY_AFTER_SECONDS), Connection: 'close' },
     });
+    return;
   }
-  if (durable === 0) return noneValid(exchange, rejections);
+  if (durable === 0) {
+    noneValid(exchange, rejections);
+    return;
+  }
   const applied = { 'Preference-Applied': `wait=${waitSeconds}` };
-  return exchange.reply(201, JSON_TYPE, JSON.stringify(body), applied);
+  exchange.reply(201, JSON_TYPE, JSON.stringify(body), applied);
 }
 
 type Rejections = Pick<Taken, 'rejected' | 'rejectedCount'>;

@@ -50,7 +50,7 @@ function routes({ recorder, store, figures, amiss }: OpsOptions): Route[] {
         // First what awaits: the account of the records must be of one moment.
         const process = await processFamilies();
         const families = [...storageFamilies(recorder, store), ...serverFamilies(figures)];
-        return exchange.reply(200, EXPOSITION_TYPE, await render([...families, ...process]));
+        exchange.reply(200, EXPOSITION_TYPE, await render([...families, ...process]));
       },
     },
   ];
