@@ -31,7 +31,7 @@ function nineDigits(ts: string): string {
   return `${seconds}.${fraction.padEnd(9, '0')}Z`;
 }
 
-it("upstream's file is adopted in place: all rows over HTTP as they were, new ones beside them", async () => {
+it.concurrent("upstream's file is adopted in place: all rows over HTTP as they were, new ones beside them", async () => {
   await using directory = await temporaryDirectory();
   const path = directory.path('agenttier.db');
   copyFileSync(UPSTREAM, path);
@@ -60,7 +60,7 @@ it("upstream's file is adopted in place: all rows over HTTP as they were, new on
   expect(idsInFile(path)).toHaveLength(729);
 });
 
-it('an adoption that is killed again and again is completed by the next start', {
+it.concurrent('an adoption that is killed again and again is completed by the next start', {
   timeout: 120_000,
 }, async () => {
   await using directory = await temporaryDirectory();
@@ -84,7 +84,7 @@ it('an adoption that is killed again and again is completed by the next start', 
   const random = seededRandom(4);
   let unfinished = 0;
   resetTo(original, path);
-  for (let kill = 0; kill < 8; kill += 1) {
+  for (let kill = 0; kill < 6; kill += 1) {
     await using sidecar = await startSidecar(env, { wait: 'nothing' });
     await sleep(tookMs * (0.2 + 0.7 * random()));
     await sidecar.kill();

@@ -29,34 +29,37 @@ const damages: [string, (path: string) => Promise<void>][] = [
   ],
 ];
 
-it.for(damages)('%s is moved aside, recording goes on, and /readyz warns', async ([, damage]) => {
-  await using directory = await temporaryDirectory();
-  const path = directory.path('agenttier.db');
-  await damage(path);
-  const before = readFileSync(path);
+it.concurrent.for(damages)(
+  '%s is moved aside, recording goes on, and /readyz warns',
+  async ([, damage]) => {
+    await using directory = await temporaryDirectory();
+    const path = directory.path('agenttier.db');
+    await damage(path);
+    const before = readFileSync(path);
 
-  await using sidecar = await startSidecar({ STORAGE_SQLITE_PATH: path });
-  const { warnings } = await sidecar.storage('up');
-  const aside = readdirSync(directory.root).find((name) => name.includes('.corrupt-')) as string;
-  expect(warnings.join()).toContain(`it was moved to ${aside}`);
-  expect(readFileSync(directory.path(aside))).toEqual(before);
-  expect(sidecar.logs.filter(({ level }) => level === 'warn').map(({ msg }) => msg)).toEqual([
-    expect.stringContaining(aside),
-  ]);
-  const response = await postAudit(
-    sidecar.api,
-    { ...RECORD, event_id: 'new' },
-    { Prefer: 'wait=30' },
-  );
-  expect(response.status).toBe(201);
-  expect((await sidecar.stop()).code).toBe(0);
-  // A log of the damaged one goes with it.
-  const others = readdirSync(directory.root).filter((name) => !name.startsWith(aside));
-  expect(others).toEqual(['agenttier.db']);
-  expect(idsInFile(path)).toEqual(['new']);
-});
+    await using sidecar = await startSidecar({ STORAGE_SQLITE_PATH: path });
+    const { warnings } = await sidecar.storage('up');
+    const aside = readdirSync(directory.root).find((name) => name.includes('.corrupt-')) as string;
+    expect(warnings.join()).toContain(`it was moved to ${aside}`);
+    expect(readFileSync(directory.path(aside))).toEqual(before);
+    expect(sidecar.logs.filter(({ level }) => level === 'warn').map(({ msg }) => msg)).toEqual([
+      expect.stringContaining(aside),
+    ]);
+    const response = await postAudit(
+      sidecar.api,
+      { ...RECORD, event_id: 'new' },
+      { Prefer: 'wait=30' },
+    );
+    expect(response.status).toBe(201);
+    expect((await sidecar.stop()).code).toBe(0);
+    // A log of the damaged one goes with it.
+    const others = readdirSync(directory.root).filter((name) => !name.startsWith(aside));
+    expect(others).toEqual(['agenttier.db']);
+    expect(idsInFile(path)).toEqual(['new']);
+  },
+);
 
-it('damage that is met while the sidecar runs: the file is moved aside, and recording goes on', {
+it.concurrent('damage that is met while the sidecar runs: the file is moved aside, and recording goes on', {
   timeout: 60_000,
 }, async () => {
   await using directory = await temporaryDirectory();

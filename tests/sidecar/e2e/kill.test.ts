@@ -23,7 +23,12 @@ it('keeps every record that was answered 201 through 20 kills under load', {
     await sidecar.storage('up');
     // The lock that the killed one left is taken over at once: no attempt to open failed.
     expect(sidecar.logs.filter(({ level }) => level === 'error')).toEqual([]);
-    const load = new Load(sidecar.api, { prefix: `r${round}`, durable: 6, quick: 2 });
+    const load = new Load(sidecar.api, {
+      prefix: `r${round}`,
+      durable: 6,
+      quick: 2,
+      textBytes: 10_000,
+    });
     while (load.durable.size === 0 && sidecar.isRunning) await sleep(5);
     await sleep(random() * 150);
     await sidecar.kill();

@@ -27,7 +27,7 @@ const others: [string, OtherSqlite][] = [
   ['the sqlite3 program', async (path, sql) => (await run('sqlite3', [path, sql])).stdout.trim()],
 ];
 
-it.for(others)(
+it.concurrent.for(others)(
   '%s reads live rows while the sidecar writes, and cannot harm the file',
   {
     timeout: 60_000,

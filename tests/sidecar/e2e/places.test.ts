@@ -34,7 +34,7 @@ async function reasonOf(sidecar: SidecarProcess): Promise<string> {
   return String(reason);
 }
 
-describe('a database path', () => {
+describe.concurrent('a database path', () => {
   it('may be relative, in directories still to be made, with spaces and letters of any script', async () => {
     await using directory = await temporaryDirectory();
     const name = 'Größe 高 – a file.db';

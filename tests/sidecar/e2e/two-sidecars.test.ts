@@ -24,6 +24,7 @@ it('a second sidecar on the file waits, says why, queues, and takes over after a
   expect(reason).toMatch(
     new RegExp(`another sidecar \\(host .+, process ${first.pid}\\) holds .+agenttier\\.db\\.lock`),
   );
+  expect(second.logs.some(({ level }) => level === 'error')).toBe(true);
   for (let n = 0; n < 5; n += 1) {
     const response = await postAudit(second.api, { ...RECORD, event_id: `second-${n}` });
     expect(response.status).toBe(202);

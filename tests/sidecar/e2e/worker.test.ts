@@ -30,7 +30,7 @@ async function restarts(sidecar: SidecarProcess): Promise<number> {
   return (await sidecar.metrics()).get('agenttier_storage_worker_restarts_total') ?? Number.NaN;
 }
 
-it.for([
+it.concurrent.for([
   [
     'its thread ends in the middle of its work',
     (sidecar: SidecarProcess) => sidecar.signal('SIGUSR2'),
@@ -71,7 +71,7 @@ it.for([
   },
 );
 
-it('a file that was replaced by a copy of itself is opened anew', async () => {
+it.concurrent('a file that was replaced by a copy of itself is opened anew', async () => {
   await using directory = await temporaryDirectory();
   const path = directory.path('agenttier.db');
   await using sidecar = await startSidecar({ STORAGE_SQLITE_PATH: path });
@@ -82,11 +82,12 @@ it('a file that was replaced by a copy of itself is opened anew', async () => {
 
   // The log belongs to the path, and so to the copy: with both nothing is lost.
   renameSync(copyDatabase(path, directory.path('copy')), path);
-  await until(async () => (await restarts(sidecar)) === 1);
-  await sidecar.storage('up');
+  await sidecar.log(({ msg }) => msg === 'ending the SQLite worker');
   const after = new Load(sidecar.api, { prefix: 'after' });
   await until(() => after.durable.size > 100);
   await after.stop();
+  expect(after.strange).toEqual([]);
+  expect(await restarts(sidecar)).toBe(1);
   const sent = [...before.durable, ...after.durable];
   expect((await listedIds(sidecar.api)).sort()).toEqual(sent.sort());
   expect(await sidecar.stop()).toEqual({ code: 0, signal: null });

@@ -8,6 +8,8 @@ export interface LoadOptions {
   readonly durable?: number;
   /** Connections that take 202 for an answer. */
   readonly quick?: number;
+  /** Length of the long text of each record, to fill the log of the database soon. */
+  readonly textBytes?: number;
 }
 
 const BATCH = 20;
@@ -27,12 +29,14 @@ export class Load {
   readonly strange: string[] = [];
   readonly #api: string;
   readonly #prefix: string;
+  readonly #text: string;
   readonly #lanes: Promise<void>[];
   #isOver = false;
 
-  constructor(api: string, { prefix, durable = 6, quick = 0 }: LoadOptions) {
+  constructor(api: string, { prefix, durable = 6, quick = 0, textBytes = 0 }: LoadOptions) {
     this.#api = api;
     this.#prefix = prefix;
+    this.#text = 'x'.repeat(textBytes);
     this.#lanes = Array.from({ length: durable + quick }, (_, n) => this.#run(n, n < durable));
   }
 
@@ -50,7 +54,11 @@ export class Load {
   async #run(lane: number, waits: boolean): Promise<void> {
     const kind = KINDS[lane % KINDS.length] as KindCase;
     for (let n = 0; !this.#isOver; n += 1) {
-      const sent = records(kind, `${this.#prefix}-${lane}-${n}`, n % 2 === 0 ? BATCH : 1);
+      const long =
+        this.#text !== '' && kind.longText !== undefined ? { [kind.longText]: this.#text } : {};
+      const sent = records(kind, `${this.#prefix}-${lane}-${n}`, n % 2 === 0 ? BATCH : 1).map(
+        (record) => ({ ...record, ...long }),
+      );
       let response: Response;
       try {
         response = await fetch(this.#api + kind.path, {
