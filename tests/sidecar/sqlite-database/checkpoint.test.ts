@@ -44,7 +44,7 @@ test('a checkpoint that fails is counted, fails no commit, and is made up for la
   const path = temporaryPath();
   const faults = new FaultFiles();
   let time = 1_000;
-  const database = await open(path, { files: faults.files, now: () => time });
+  const database = await open(path, { files: faults.files, monotonic: () => time });
   faults.inject({ call: 'write', path: /\.db$/, code: 'ENOSPC', times: Number.POSITIVE_INFINITY });
   database.append(batch(10));
   expect(database.maintain(true)).toBe('failed');
@@ -57,6 +57,23 @@ test('a checkpoint that fails is counted, fails no commit, and is made up for la
   expect(database.maintain(true)).toBe('done');
   database.close();
   expect(integrity(path)).toEqual(['ok']);
+});
+
+test('a checkpoint is made up for though the clock was set back', async () => {
+  const faults = new FaultFiles();
+  let time = 1_000;
+  const database = await open(temporaryPath(), {
+    files: faults.files,
+    monotonic: () => time,
+    // Goes back faster than time passes.
+    now: () => Date.UTC(2026, 0, 1) - 10 * time,
+  });
+  faults.inject({ call: 'write', path: /\.db$/, code: 'ENOSPC', times: Number.POSITIVE_INFINITY });
+  database.append(batch(10));
+  expect(database.maintain(true)).toBe('failed');
+  faults.heal();
+  time += 2_000;
+  expect(database.maintain(true)).toBe('done');
 });
 
 test('a checkpoint whose sync fails ends the connection, and the next one has every record', async () => {

@@ -41,6 +41,10 @@ export class Checkpointer {
   /** Why the last one failed, if SQLite said so. */
   failure: unknown;
 
+  /**
+   * @param now milliseconds of a clock that nobody sets: one that goes back an hour would keep the
+   *   next attempt away for as long, and the WAL growing
+   */
   constructor(connection: Connection, now: () => number) {
     this.#connection = connection;
     this.#now = now;

@@ -80,7 +80,10 @@ export class Database {
     this.#appender = new Appender(connection);
     this.#slices = new SliceReader(connection);
     this.#now = options.now ?? Date.now;
-    this.#checkpointer = new Checkpointer(connection, this.#now);
+    this.#checkpointer = new Checkpointer(
+      connection,
+      options.monotonic ?? (() => performance.now()),
+    );
     // What an earlier process wrote to the WAL and did not live to sync reads as stored. Before a
     // record is called a duplicate of it, it has to reach the disk.
     this.#emptyWal();

@@ -24,6 +24,8 @@ export interface DatabaseOptions {
   readonly beforeWrite?: () => void;
   /** Milliseconds since 1970. */
   readonly now?: () => number;
+  /** Milliseconds of a clock that nobody sets. */
+  readonly monotonic?: () => number;
 }
 
 export interface OpenedFile {
