@@ -20,7 +20,9 @@ export function answerParserErrors(server: Server): void {
   const answered = new WeakSet<Duplex>();
   server.on('clientError', (error: NodeJS.ErrnoException, socket: HttpSocket) => {
     if (answered.has(socket)) return;
-    const underWay = socket._httpMessage?.headersSent === true;
+    const message = socket._httpMessage;
+    // Where the request before is whole, a client would take this problem for the answer to that.
+    const underWay = message?.headersSent === true || message?.req.complete === true;
     const silent = socket.bytesRead === 0 || error.code === 'ECONNRESET';
     if (!socket.writable || underWay || silent) {
       socket.destroy();

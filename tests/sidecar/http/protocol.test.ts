@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { noopStore } from '../../../sidecar/src/stores/noop.ts';
 import { AUDIT, TestApi } from './support/listener.ts';
+import { MemoryStore } from './support/memory-store.ts';
 
 const RECORD = '{"action":"create","resource":"sandbox"}';
 const HEAD = `POST ${AUDIT} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n`;
@@ -132,6 +133,16 @@ test('serves a request that would upgrade as any other', async () => {
     `GET ${AUDIT} HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n`,
   );
   expect(answer).toMatch(/^HTTP\/1.1 200 /);
+});
+
+test('never answers a whole request with the problem of what follows it', async () => {
+  const store = new MemoryStore();
+  const { promise, resolve } = Promise.withResolvers<void>();
+  store.gate = () => promise;
+  const api = await TestApi.start(store);
+  const post = `${HEAD}Prefer: wait=5\r\nContent-Length: ${RECORD.length}\r\n\r\n${RECORD}`;
+  expect(await api.raw(`${post}nonsense\r\n\r\n`)).toBe('');
+  resolve();
 });
 
 test('says nothing to a connection that sends nothing', async () => {
