@@ -11,7 +11,9 @@ export function readiness(status: StorageStatus, amiss: readonly string[]): stri
     storage,
     driver,
     reason,
-    last_write_age_seconds: lastWriteAgeSeconds,
+    // To the millisecond: more digits are noise.
+    last_write_age_seconds:
+      lastWriteAgeSeconds === null ? null : Math.round(lastWriteAgeSeconds * 1_000) / 1_000,
     warnings: [...amiss, ...warnings],
   });
 }
