@@ -5,7 +5,9 @@ export default defineConfig({
     root: new URL('..', import.meta.url).pathname,
     include: ['tests/**/*.test.ts'],
     globalSetup: ['tests/global-setup.ts'],
-    testTimeout: 30_000,
+    // Most tests wait for processes, disks and clocks: more workers than cores keep the cores busy.
+    maxWorkers: 4,
+    testTimeout: 60_000,
     hookTimeout: 30_000,
   },
 });

@@ -12,8 +12,8 @@ const NOBODY = 65_534;
 /** Opens a database in a process that may do no more than its user, and tells the reason. */
 function openUnprivileged(path: string): string {
   const script = `
-    const { Database } = await import('${SOURCES}database.ts');
-    const { nodeFiles } = await import('${SOURCES}node-files.ts');
+    const { Database } = await import('${SOURCES}database/database.ts');
+    const { nodeFiles } = await import('${SOURCES}files/node-files.ts');
     await Database.open({ path: process.argv[1], files: nodeFiles, cacheBytes: 1e6, version: '1' })
       .then(() => console.log('opened'), (error) => console.log(error.class, error.reason));`;
   const user = process.getuid?.() === 0 ? { uid: NOBODY, gid: NOBODY } : {};
