@@ -34,8 +34,12 @@ export interface Store {
    */
   append(rows: Rows): Promise<Appended>;
 
-  /** Reads one page; rejects while the store is down. */
-  list(query: ListQuery): Promise<Page>;
+  /**
+   * Reads one page; rejects while the store is down.
+   *
+   * @param signal aborts when nobody waits for the page any more: no more work goes into it
+   */
+  list(query: ListQuery, signal?: AbortSignal): Promise<Page>;
 
   /** Proves that a write would succeed, by one that is rolled back. */
   probe?(): Promise<void>;

@@ -262,3 +262,19 @@ test('finds any text that can be stored by its filter', async () => {
     { numRuns: 50 },
   );
 });
+
+test('lets the store know when nobody waits for a list any more', async () => {
+  const store = new MemoryStore();
+  const asked = Promise.withResolvers<AbortSignal | undefined>();
+  store.list = (_, signal) => {
+    asked.resolve(signal);
+    return new Promise(() => {});
+  };
+  const api = await TestApi.start(store);
+  const { socket } = await api.connect();
+  socket.write(`GET ${AUDIT} HTTP/1.1\r\nHost: localhost\r\n\r\n`);
+  const signal = await asked.promise;
+  expect(signal?.aborted).toBe(false);
+  socket.destroy();
+  await vi.waitFor(() => expect(signal?.aborted).toBe(true));
+});

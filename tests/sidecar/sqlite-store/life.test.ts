@@ -10,8 +10,10 @@ import {
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { PassThrough } from 'node:stream';
 import { describe, expect, it } from 'vitest';
 import { AUDIT_EVENT } from '../../../sidecar/src/records/kinds.ts';
+import type { ListQuery } from '../../../sidecar/src/records/list.ts';
 import { lowSpaceWarning } from '../../../sidecar/src/stores/sqlite/volume.ts';
 import { auditRows, databasePath, storedIds, testStore, until } from '../support/sqlite-store.ts';
 
@@ -34,6 +36,24 @@ describe('the SQLite store', () => {
     const again = testStore(path);
     await again.open();
     expect(await storedIds(again)).toEqual(['a']);
+  });
+
+  it('names a shm directory that it cannot remove', async () => {
+    const path = databasePath();
+    const log = new PassThrough({ encoding: 'utf8' });
+    const store = testStore(path, { log });
+    mkdirSync(`${path}-shm/kept`, { recursive: true });
+    await store.open();
+    await store.close(soon());
+    expect(log.read()).toMatch(`cannot remove the directory ${path}-shm: ENOTEMPTY`);
+  });
+
+  it('does not work on a list that nobody waits for', async () => {
+    const store = testStore(databasePath());
+    await store.open();
+    const query: ListQuery = { kind: AUDIT_EVENT, filters: new Map(), order: 'desc', limit: 1 };
+    await expect(store.list(query, AbortSignal.abort())).rejects.toThrow('nobody waits');
+    expect(await store.list(query, soon())).toEqual({ items: [], next: null });
   });
 
   it('takes no part of a buffer that others share', async () => {

@@ -1,3 +1,4 @@
+import type { ServerResponse } from 'node:http';
 import type { Kind } from '../../records/kinds.ts';
 import type { Item, Page, Position } from '../../records/list.ts';
 import type { Store } from '../../stores/store.ts';
@@ -22,19 +23,27 @@ export async function list(kind: Kind, exchange: Exchange, parts: ListParts): Pr
   if ('status' in parameters) return exchange.problem(parameters);
   const asked = listOf(kind, parameters, Date.now());
   if ('status' in asked) return exchange.problem(asked);
-  const page = await read(asked, parts);
+  const page = await read(asked, parts, exchange.outgoing);
   if ('status' in page) return exchange.problem(page);
   return exchange.reply(200, JSON_TYPE, render(asked, page));
 }
 
-async function read({ query }: List, { store, onError }: ListParts): Promise<Page | Problem> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    const fail = () => reject(new StoreError('the list was not answered in time'));
-    timer = setTimeout(fail, LIST_TIMEOUT_MS);
-  });
+async function read(
+  { query }: List,
+  { store, onError }: ListParts,
+  outgoing: ServerResponse,
+): Promise<Page | Problem> {
+  // Clients that give up ask again: their abandoned lists would keep each new one waiting.
+  const wanted = new AbortController();
+  const late = Promise.withResolvers<never>();
+  const giveUp = () => {
+    wanted.abort();
+    late.reject(new StoreError('the list was not answered in time'));
+  };
+  const timer = setTimeout(giveUp, LIST_TIMEOUT_MS);
+  outgoing.on('close', giveUp);
   try {
-    return await Promise.race([store.list(query), late]);
+    return await Promise.race([store.list(query, wanted.signal), late.promise]);
   } catch (error) {
     if (!(error instanceof StoreError)) onError(error);
     const why = error instanceof StoreError ? error.reason : 'the error is in the log';
@@ -45,6 +54,7 @@ async function read({ query }: List, { store, onError }: ListParts): Promise<Pag
     };
   } finally {
     clearTimeout(timer);
+    outgoing.off('close', giveUp);
   }
 }
 

@@ -97,9 +97,10 @@ class SqliteStore implements Store {
     return this.#ready.request({ op: 'append', bytes: buffer, count }, [buffer]);
   }
 
-  async list(query: ListQuery): Promise<Page> {
+  async list(query: ListQuery, signal?: AbortSignal): Promise<Page> {
     return readPage(query, (part, maxBytes) =>
       this.#turns.take(async () => {
+        if (signal?.aborted === true) throw new StoreError('nobody waits for this list any more');
         const worker = this.#ready;
         const hung = worker.hungSeconds();
         if (hung !== undefined) throw new StoreError(`worker hung for ${hung} s`);
@@ -189,8 +190,9 @@ class SqliteStore implements Store {
     const place = await this.#findPlace();
     const former = await place.lock.acquire();
     if (former !== undefined) {
-      const { host, pid, time } = former;
-      this.#log.warn({ lock: place.lock.path, host, pid, time }, 'took over a stale lock');
+      // Under a name of its own: the line has a time already.
+      const { host, pid, time: last_beat } = former;
+      this.#log.warn({ lock: place.lock.path, host, pid, last_beat }, 'took over a stale lock');
     }
     this.#refuseIfEnded();
     this.#ticker ??= setInterval(() => this.#tick(), BEAT_MS).unref();

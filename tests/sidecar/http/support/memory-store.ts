@@ -45,7 +45,7 @@ export class MemoryStore implements Store {
     return { duplicates };
   }
 
-  async list(query: ListQuery): Promise<Page> {
+  async list(query: ListQuery, _signal?: AbortSignal): Promise<Page> {
     this.queries.push(query);
     await this.open();
     const { kind, filters, order, since, until, after, limit } = query;

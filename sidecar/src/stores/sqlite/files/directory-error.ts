@@ -11,6 +11,7 @@ const HINTS: Readonly<Record<string, string>> = {
   EISDIR: 'a directory lies where a file is needed: move it away',
   ENAMETOOLONG: 'choose a shorter path',
   ELOOP: 'the symbolic links of the path lead in a circle',
+  ENOTEMPTY: 'a directory lies where a file or nothing is needed: move it away',
   EIO: 'the disk fails: check the volume and the log of the machine',
 };
 

@@ -1,4 +1,6 @@
 import { mkdirSync, rmdirSync } from 'node:fs';
+import { directoryError } from '../files/directory-error.ts';
+import { codeOf } from '../files/errno.ts';
 
 /**
  * The directory in the place of SQLite's shared-memory file, `<database>-shm`, while the database
@@ -8,22 +10,30 @@ import { mkdirSync, rmdirSync } from 'node:fs';
  * locks.
  *
  * Runs in the worker, whose calls may block.
+ *
+ * @throws StoreError when the directory does not let us
  */
 export function makeShmDirectory(database: string): void {
+  const path = shmDirectory(database);
   try {
-    mkdirSync(shmDirectory(database), 0o750);
+    mkdirSync(path, 0o750);
   } catch (error) {
     // Ours, left behind by a kill: only an empty directory makes sense here, and this one serves.
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    if (codeOf(error) !== 'EEXIST') throw directoryError(`make the directory ${path}`, error);
   }
 }
 
-/** Removes the directory, after the database is closed and its WAL is gone. */
+/**
+ * Removes the directory, after the database is closed and its WAL is gone.
+ *
+ * @throws StoreError when that fails, as where somebody has put something into it
+ */
 export function removeShmDirectory(database: string): void {
+  const path = shmDirectory(database);
   try {
-    rmdirSync(shmDirectory(database));
+    rmdirSync(path);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    if (codeOf(error) !== 'ENOENT') throw directoryError(`remove the directory ${path}`, error);
   }
 }
 
