@@ -196,6 +196,18 @@ describe('a cursor', () => {
   });
 });
 
+test.each([
+  ['2026-01-01T00:00:00.000000000Z', '-5'],
+  ['2026-01-01T00:00:00.000000000Z', '-9223372036854775808'],
+  ['\u0001'.repeat(1_000), '1'],
+  ['', '1'],
+])('goes on after a row that another program wrote with ts %j and id %s', async (ts, id) => {
+  const { store, api } = await filled(['1']);
+  store.list = async () => ({ items: [], next: { ts, id } });
+  const { json } = await api.get(AUDIT);
+  expect((await api.get(`${AUDIT}?cursor=${json.next_cursor}`)).status).toBe(200);
+});
+
 test('cuts a page whose text would be very long, and goes on after the cut', async () => {
   const store = new MemoryStore();
   const api = await TestApi.start(store);

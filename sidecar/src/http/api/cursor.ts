@@ -5,8 +5,10 @@ import { isStoredTime } from '../../records/time.ts';
 
 /** Says how the rest is to be read. */
 const VERSION = 1;
-const MAX_TS_CHARS = 100;
-const MAX_ID = 9_223_372_036_854_775_807n;
+/** Other programs may have written longer texts than times are. */
+const MAX_TS_CHARS = 1_000;
+/** For that many, each escaped; a request's line takes twice as much. */
+const FORM = /^[A-Za-z0-9_-]{1,8500}$/;
 
 /** What a list asked for, but for what may change from page to page. */
 export interface Asked {
@@ -38,7 +40,7 @@ export function encodeCursor(asked: Asked, cursor: Cursor): string {
  * cursor of ours
  */
 export function decodeCursor(asked: Asked, text: string): Cursor | 'foreign' | undefined {
-  if (!/^[A-Za-z0-9_-]{1,1000}$/.test(text)) return undefined;
+  if (!FORM.test(text)) return undefined;
   let fields: unknown;
   try {
     fields = JSON.parse(Buffer.from(text, 'base64url').toString());
@@ -59,7 +61,9 @@ function isTime(value: unknown): value is string {
 }
 
 function isId(value: unknown): value is string {
-  return typeof value === 'string' && /^\d{1,19}$/.test(value) && BigInt(value) <= MAX_ID;
+  // Another program may have chosen one below 0.
+  if (typeof value !== 'string' || !/^-?\d{1,19}$/.test(value)) return false;
+  return BigInt.asIntN(64, BigInt(value)) === BigInt(value);
 }
 
 /** Short, since it guards against mistakes and not against forgery: a cursor opens nothing. */
