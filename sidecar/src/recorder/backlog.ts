@@ -1,5 +1,5 @@
 import type { Kind } from '../records/kinds.ts';
-import type { Rows } from '../records/rows.ts';
+import { freeBytes, type Rows } from '../records/rows.ts';
 import { Batch } from './batch.ts';
 import { Ledger } from './ledger.ts';
 import { Parcel } from './parcel.ts';
@@ -99,7 +99,9 @@ export class Backlog {
     if (batch === undefined) return;
     batch.settle((parcel, rows, first) => {
       end(parcel, rows, first);
-      if (parcel.isSettled) this.#bytes -= parcel.rows.bytes.length;
+      if (!parcel.isSettled) return;
+      this.#bytes -= parcel.rows.bytes.length;
+      freeBytes(parcel.rows.bytes);
     });
     if (batch.isDone) this.#batch = undefined;
   }

@@ -29,8 +29,26 @@ export interface Rows {
 export const NO_ROWS: Rows = { bytes: Buffer.alloc(0), count: 0 };
 
 const FIRST_CAPACITY = 4_096;
+/** Scratch of a usual request is kept for the next one; what is larger is rare and freed. */
+const KEPT_CAPACITY = 1_048_576;
 /** Above this a text is long enough for the native copy to win over the loop. */
 const SHORT_TEXT_CHARS = 48;
+
+/**
+ * The scratch of the writer that was done last, for the next one that outgrows its own: growing
+ * anew for each request leaves several times its bytes to the garbage collector.
+ */
+let spare: Buffer<ArrayBuffer> | undefined;
+
+/**
+ * Frees the memory of bytes that are not used any more, which are empty from then on. The garbage
+ * collector goes by the objects it sees: megabytes behind a few small ones may stay for minutes.
+ * Does nothing to a part of a larger buffer, as those of Node's pool are.
+ */
+export function freeBytes(bytes: Buffer<ArrayBuffer>): void {
+  const { buffer } = bytes;
+  if (bytes.byteLength > 0 && bytes.byteLength === buffer.byteLength) buffer.transfer(0);
+}
 
 /** Collects rows of one request. */
 export class RowWriter {
@@ -64,6 +82,7 @@ export class RowWriter {
     const rows = { bytes, count: this.#count };
     this.#length = 0;
     this.#count = 0;
+    if (this.#buffer.length > FIRST_CAPACITY) this.#giveBack();
     return rows;
   }
 
@@ -95,9 +114,19 @@ export class RowWriter {
   #reserve(more: number): void {
     const need = this.#length + more;
     if (need <= this.#buffer.length) return;
-    const grown = Buffer.allocUnsafeSlow(Math.max(need, this.#buffer.length * 2));
+    let grown = spare;
+    if (grown !== undefined && need <= grown.length) spare = undefined;
+    else grown = Buffer.allocUnsafeSlow(Math.max(need, this.#buffer.length * 2));
     this.#buffer.copy(grown, 0, 0, this.#length);
+    freeBytes(this.#buffer);
     this.#buffer = grown;
+  }
+
+  #giveBack(): void {
+    const scratch = this.#buffer;
+    this.#buffer = Buffer.allocUnsafeSlow(FIRST_CAPACITY);
+    if (spare === undefined && scratch.length <= KEPT_CAPACITY) spare = scratch;
+    else freeBytes(scratch);
   }
 }
 

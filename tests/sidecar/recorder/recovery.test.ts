@@ -27,6 +27,26 @@ describe('a transient failure', () => {
     expect(store.violations).toEqual([]);
   });
 
+  it('keeps the bytes of a request until its last record has met its end, and no longer', async () => {
+    const { recorder, store, clock } = harness({ schedule: { batchRows: 6 } });
+    const large = (all: readonly string[]) => rowsOf(AUDIT_EVENT, all, 20_000);
+    const first = large(ids('a', 10));
+    const second = large(ids('b', 3).with(1, 'poison'));
+    recorder.submit(AUDIT_EVENT, first, false);
+    recorder.submit(AUDIT_EVENT, second, false);
+    store.answer = appendsEnd('transient', 'ok', 'transient', 'unknown');
+    recorder.start();
+    for (let step = 0; step < 200 && recorder.queuedBytes > 0; step++) {
+      if (!store.stored.has('a-9')) expect(first.bytes.length).toBeGreaterThan(200_000);
+      expect(second.bytes.length).toBeGreaterThan(60_000);
+      await clock.advance(50);
+    }
+    expect([...store.stored.keys()].sort()).toEqual([...ids('a', 10), 'b-0', 'b-2'].sort());
+    expect(recorder.ledger.dropped.refused).toEqual([1, 0, 0]);
+    expect(first.bytes.length + second.bytes.length).toBe(0);
+    expect(store.violations).toEqual([]);
+  });
+
   it('waits longer each time, up to a bound, and never gives up', async () => {
     const { recorder, store, clock } = harness({
       random: () => 1,

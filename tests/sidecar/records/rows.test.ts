@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { KINDS, type Kind } from '../../../sidecar/src/records/kinds.ts';
 import {
   decodeRows,
+  freeBytes,
   RowWriter,
   rowOffsets,
   type ValidRecord,
@@ -55,6 +56,38 @@ describe('rows', () => {
     expect(writer.take().count).toBe(1);
     expect([...decodeRows(first)][0]?.values[1]).toBe('first');
     expect(writer.bytes).toBe(0);
+  });
+
+  it('of requests that take turns stay apart, whatever becomes of the memory they were written in', () => {
+    const kind = KINDS[0] as Kind;
+    const record = (actor: string, size: number) =>
+      Object.fromEntries(
+        kind.columns.map((c) => [c.name, c.name === 'actor' ? actor : actor.repeat(size)]),
+      );
+    for (let round = 0; round < 5; round++) {
+      const writers = ['a', 'b', 'c'].map((actor) => ({ actor, writer: new RowWriter() }));
+      // Past the size at which memory is kept for the next request, in the last round.
+      const size = round < 4 ? 5_000 : 200_000;
+      for (const { actor, writer } of [...writers, ...writers]) {
+        writer.add(kind, record(actor, size));
+      }
+      const taken = writers.map(({ actor, writer }) => ({ actor, rows: writer.take() }));
+      for (const { writer } of writers) writer.add(kind, record('d', size));
+      for (const { actor, rows } of taken) {
+        const values = kind.columns.map((c) => record(actor, size)[c.name]);
+        expect([...decodeRows(rows)].map((row) => row.values)).toEqual([values, values]);
+      }
+    }
+  });
+
+  it('free their memory when they own it, and leave alone what they share', () => {
+    const own = Buffer.allocUnsafeSlow(10);
+    freeBytes(own);
+    expect(own.length).toBe(0);
+    expect(() => freeBytes(own)).not.toThrow();
+    const shared = Buffer.from('some text').subarray(5);
+    freeBytes(shared);
+    expect(shared.toString()).toBe('text');
   });
 
   it('that do not fill their buffer are refused', () => {

@@ -1,6 +1,6 @@
 import type { MessagePort } from 'node:worker_threads';
 import type { ListQuery, Page } from '../../../records/list.ts';
-import type { Rows } from '../../../records/rows.ts';
+import { freeBytes, type Rows } from '../../../records/rows.ts';
 import type { Appended } from '../../store.ts';
 import { StoreError } from '../../store-error.ts';
 import {
@@ -82,7 +82,12 @@ export class WorkerService {
     switch (request.op) {
       case 'append': {
         this.#idle.refresh();
-        return this.#ready.append({ bytes: Buffer.from(request.bytes), count: request.count });
+        const bytes = Buffer.from(request.bytes);
+        try {
+          return this.#ready.append({ bytes, count: request.count });
+        } finally {
+          freeBytes(bytes);
+        }
       }
       case 'slice': {
         const start = performance.now();
