@@ -1,4 +1,4 @@
-import { NODE_FLAGS } from './node-flags.ts';
+import { MALLOC_ENV, NODE_FLAGS } from './node-flags.ts';
 
 const MAIN = new URL('../sidecar/dist/main.mjs', import.meta.url).pathname;
 
@@ -11,5 +11,5 @@ export function becomeSidecar(env: NodeJS.ProcessEnv, args: readonly string[]): 
   const { execPath } = process;
   if (process.execve === undefined)
     throw new Error('this needs Linux, macOS or another POSIX system');
-  process.execve(execPath, [execPath, ...NODE_FLAGS, MAIN, ...args], env);
+  process.execve(execPath, [execPath, ...NODE_FLAGS, MAIN, ...args], { ...MALLOC_ENV, ...env });
 }

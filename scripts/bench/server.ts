@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { NODE_FLAGS } from '../node-flags.ts';
+import { MALLOC_ENV, NODE_FLAGS } from '../node-flags.ts';
 import { cpuSeconds, type Memory, memory } from './proc.ts';
 
 const READY_WITHIN_MS = 30_000;
@@ -66,7 +66,7 @@ async function start(options: {
 }): Promise<Server> {
   const started = performance.now();
   const child = spawn(process.execPath, [...NODE_FLAGS, ...options.args], {
-    env: { PATH: process.env.PATH ?? '', ...options.env },
+    env: { PATH: process.env.PATH ?? '', ...MALLOC_ENV, ...options.env },
     stdio: ['ignore', 'ignore', 'inherit'],
   });
   children.add(child);

@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { NODE_FLAGS } from '../../../scripts/node-flags.ts';
+import { MALLOC_ENV, NODE_FLAGS } from '../../../scripts/node-flags.ts';
 
 const MAIN = new URL('../../../sidecar/dist/main.mjs', import.meta.url).pathname;
 
@@ -36,7 +36,7 @@ export interface StartOptions {
 
 /**
  * A real sidecar: the built bundle in a process of its own, on ports that the kernel chose, with
- * nothing in its environment but what is given.
+ * nothing in its environment but what is given and what the image sets.
  *
  *     await using sidecar = await startSidecar({ STORAGE_SQLITE_PATH: path });
  *     await sidecar.storage('up');
@@ -181,7 +181,12 @@ export function spawnSidecar(
 ): SidecarProcess {
   const { args = [], nodeFlags = NODE_FLAGS, cwd } = options;
   const child = spawn(process.execPath, [...nodeFlags, MAIN, ...args], {
-    env: { STORAGE_API_ADDRESS: '127.0.0.1:0', STORAGE_OPS_ADDRESS: '127.0.0.1:0', ...env },
+    env: {
+      ...MALLOC_ENV,
+      STORAGE_API_ADDRESS: '127.0.0.1:0',
+      STORAGE_OPS_ADDRESS: '127.0.0.1:0',
+      ...env,
+    },
     stdio: ['ignore', 'pipe', 'pipe'],
     ...(cwd !== undefined && { cwd }),
   });

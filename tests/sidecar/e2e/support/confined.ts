@@ -1,5 +1,5 @@
 import { spawn, spawnSync } from 'node:child_process';
-import { NODE_FLAGS } from '../../../../scripts/node-flags.ts';
+import { MALLOC_ENV, NODE_FLAGS } from '../../../../scripts/node-flags.ts';
 import { SidecarProcess } from '../../support/sidecar-process.ts';
 
 const MAIN = new URL('../../../../sidecar/dist/main.mjs', import.meta.url).pathname;
@@ -45,7 +45,12 @@ async function started(
   user: { readonly uid?: number; readonly gid?: number },
 ): Promise<SidecarProcess> {
   const child = spawn(command, [...args, ...NODE_FLAGS, MAIN], {
-    env: { STORAGE_API_ADDRESS: '127.0.0.1:0', STORAGE_OPS_ADDRESS: '127.0.0.1:0', ...env },
+    env: {
+      ...MALLOC_ENV,
+      STORAGE_API_ADDRESS: '127.0.0.1:0',
+      STORAGE_OPS_ADDRESS: '127.0.0.1:0',
+      ...env,
+    },
     cwd: '/',
     stdio: ['ignore', 'pipe', 'pipe'],
     ...user,
