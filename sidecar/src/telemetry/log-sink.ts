@@ -6,7 +6,10 @@ export interface LogSink {
   write(line: string): void;
   /** Lines that were thrown away because nobody read them, since the start. */
   readonly dropped: number;
-  /** Resolves when all is written (true), or after so many milliseconds (false). */
+  /**
+   * For the end of the process. Resolves when all is written (true), or when it cannot be, after so
+   * many milliseconds at the latest (false).
+   */
   flush(timeoutMs: number): Promise<boolean>;
 }
 
@@ -87,11 +90,14 @@ function fileSink(): LogSink {
     },
     flush(timeoutMs) {
       return new Promise((resolve) => {
-        const timer = setTimeout(() => resolve(false), timeoutMs);
-        destination.flush(() => {
+        const end = (flushed: boolean) => {
           clearTimeout(timer);
-          resolve(true);
-        });
+          // pino calls it as the process exits, and on a full disk it tries again for ever.
+          destination.flushSync = () => {};
+          resolve(flushed);
+        };
+        const timer = setTimeout(end, timeoutMs, false);
+        destination.flush((error) => end(error === undefined || error === null));
       });
     },
   };

@@ -1,8 +1,15 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { closeSync, openSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
+import { freePort } from '../support/free-port.ts';
 import { postAudit, RECORD } from '../support/post.ts';
 import { startSidecar } from '../support/sidecar-process.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
+
+const POLL = { timeout: 20_000, interval: 50 };
 
 describe.concurrent('a shutdown', () => {
   it.for(['SIGTERM', 'SIGINT'] as const)(
@@ -15,6 +22,26 @@ describe.concurrent('a shutdown', () => {
       expect(performance.now() - startedAt).toBeLessThan(15_000);
     },
   );
+
+  it('ends though its log goes to a full disk', async () => {
+    const port = await freePort();
+    const log = openSync('/dev/full', 'w');
+    const main = fileURLToPath(new URL('../../../sidecar/dist/main.mjs', import.meta.url));
+    const child = spawn(process.execPath, [main], {
+      env: { STORAGE_API_ADDRESS: `127.0.0.1:${port}`, STORAGE_OPS_ADDRESS: 'off' },
+      stdio: ['ignore', log, 'inherit'],
+    });
+    closeSync(log);
+    try {
+      const exited = once(child, 'exit');
+      const url = `http://127.0.0.1:${port}/openapi.json`;
+      await expect.poll(() => fetch(url).then((answer) => answer.status), POLL).toBe(200);
+      child.kill('SIGTERM');
+      expect(await exited).toEqual([0, null]);
+    } finally {
+      child.kill('SIGKILL');
+    }
+  });
 
   it('accepts and keeps records that arrive after the signal', async () => {
     await using directory = await temporaryDirectory();
