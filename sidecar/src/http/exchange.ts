@@ -3,7 +3,7 @@ import { discardBody, hasBody } from './discard.ts';
 import { PROBLEM_TYPE, type Problem, problemBody } from './problem.ts';
 import { requestId } from './request-id.ts';
 import { NO_ROUTE, type RequestStats, type RouteLabel } from './request-stats.ts';
-import { SECURITY_HEADERS } from './security-headers.ts';
+import { SECURITY_HEADER_LIST } from './security-headers.ts';
 
 type Headers = Record<string, string>;
 
@@ -53,13 +53,19 @@ export class Exchange {
     const { outgoing } = this;
     if (outgoing.headersSent) return;
     this.#server.stats?.observe(this.route, status, (performance.now() - this.#startedAt) / 1_000);
-    const headers = {
-      'Content-Type': contentType,
-      'Content-Length': Buffer.byteLength(body),
-      'X-Request-Id': requestId(this.incoming.headers['x-request-id']),
-      ...SECURITY_HEADERS,
-    };
-    if (more !== undefined) Object.assign(headers, more);
+    // As a flat list: Node goes through it with less ado than through an object.
+    const headers = [
+      ...SECURITY_HEADER_LIST,
+      'Content-Type',
+      contentType,
+      'Content-Length',
+      String(Buffer.byteLength(body)),
+      'X-Request-Id',
+      requestId(this.incoming.headers['x-request-id']),
+    ];
+    if (more !== undefined) {
+      for (const [name, value] of Object.entries(more)) headers.push(name, value);
+    }
     outgoing.writeHead(status, headers).end(body);
   }
 
