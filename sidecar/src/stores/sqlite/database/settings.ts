@@ -4,8 +4,11 @@ import { readValue } from './read-rows.ts';
 
 const KIB = 1_024;
 
-/** A WAL that has grown beyond this, under checkpoints that failed, shrinks again afterwards. */
-const WAL_KEPT_BYTES = 32 * KIB * KIB;
+/**
+ * A WAL that has grown beyond this, under checkpoints that failed, shrinks again afterwards. More
+ * than it holds when one is due: to write it over costs a commit less than to let it grow again.
+ */
+const WAL_KEPT_BYTES = 48 * KIB * KIB;
 
 /**
  * Settings of a connection, to be made before anything is read. They write nothing.
