@@ -1,5 +1,5 @@
 import type { Kind } from '../records/kinds.ts';
-import type { Rows } from '../records/rows.ts';
+import { freeBytes, type Rows } from '../records/rows.ts';
 import type { Appended, Store } from '../stores/store.ts';
 import { StoreError } from '../stores/store-error.ts';
 import { Fold } from '../telemetry/fold.ts';
@@ -326,6 +326,7 @@ export class Recorder {
       ),
     );
     const never = rows.bytes.length > this.#backlog.bound;
+    freeBytes(rows.bytes); // Refused ones come fast, and would double what a full queue holds.
     const retryAfterSeconds = never ? RETRY_AFTER_MAX : retryAfter(this.#health.downSeconds);
     return { outcome: 'no_room', retryAfterSeconds };
   }
