@@ -15,6 +15,15 @@ export const JSON_TYPE = 'application/json';
 /** Most answers are this one. */
 const ONE_ACCEPTED = JSON.stringify({ accepted: 1, rejected_count: 0, rejected: [] });
 
+/** And this one, where its end was waited for. */
+const ONE_STORED = JSON.stringify({
+  accepted: 1,
+  rejected_count: 0,
+  rejected: [],
+  stored: 1,
+  duplicates: 0,
+});
+
 /** 202: the records are queued. */
 export function accepted(exchange: Exchange, taken: Taken): void {
   const { count } = taken.rows;
@@ -55,6 +64,11 @@ export function settled(
   waitSeconds: number,
 ): void {
   const { stored, duplicates } = outcome;
+  const applied = { 'Preference-Applied': `wait=${waitSeconds}` };
+  if (stored === 1 && taken.rows.count === 1 && taken.rejectedCount === 0) {
+    exchange.reply(201, JSON_TYPE, ONE_STORED, applied);
+    return;
+  }
   const durable = stored + duplicates;
   const rejections = withRefused(taken, outcome);
   const body = { ...receipt(rejections, durable), stored, duplicates };
@@ -72,7 +86,6 @@ export function settled(
     noneValid(exchange, rejections);
     return;
   }
-  const applied = { 'Preference-Applied': `wait=${waitSeconds}` };
   exchange.reply(201, JSON_TYPE, JSON.stringify(body), applied);
 }
 
