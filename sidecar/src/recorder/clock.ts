@@ -6,6 +6,8 @@ export interface Clock {
   now(): number;
   /** Resolves after that many milliseconds, or as soon as the signal aborts; never rejects. */
   sleep(milliseconds: number, signal: AbortSignal): Promise<void>;
+  /** Resolves at the end of this turn of the event loop: what has arrived together is read then. */
+  endOfTurn(): Promise<void>;
 }
 
 export const systemClock: Clock = {
@@ -22,6 +24,7 @@ export const systemClock: Clock = {
       signal.addEventListener('abort', end);
     });
   },
+  endOfTurn: () => new Promise((resolve) => setImmediate(resolve)),
 };
 
 /** Resolves when the signal aborts. */

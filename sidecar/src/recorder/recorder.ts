@@ -43,6 +43,7 @@ const NOTHING_SETTLED = { stored: 0, duplicates: 0, dropped: [] };
  *
  *     new          not started
  *     opening      store.open() is under way
+ *     gathering    rows are queued; the turn of the event loop in which they were read is to end
  *     committing   store.append() of a whole batch is under way
  *     isolating    store.append() of a part of a batch, in which the database refused a value
  *     probing      store.probe(), a write that is rolled back, is under way
@@ -51,16 +52,18 @@ const NOTHING_SETTLED = { stored: 0, duplicates: 0, dropped: [] };
  *     closed       for good
  *
  *     new ──start──▶ opening
- *     opening, a call that succeeded, idle at an arrival ──▶ what is due: the rest of a batch, or
- *       queued rows ▶ committing or isolating; a trial write ▶ probing; nothing ▶ idle
+ *     opening, a call that succeeded, idle at an arrival ──▶ what is due: the rest of a batch ▶
+ *       committing or isolating; queued rows ▶ gathering, committing; a trial write ▶ probing; none
+ *       of these ▶ idle
  *     committing, isolating ──data failure──▶ isolating: the first half next, then the second; a
  *       record that is refused alone is dropped
  *     any call ──transient failure──▶ backing_off ──delay over──▶ opening
  *     any ──close──▶ the same, with short delays, until nothing is queued or the signal aborts;
  *       then closed
  *
- * - While a commit is under way arrivals gather; the next one takes all of them up to a cap. There
- *   is no timer in between: one record alone commits at once, a flood in large groups.
+ * - While a commit is under way arrivals gather; the next one takes all of them up to a cap. A batch
+ *   is begun at the end of the turn of the event loop, so that requests which were read together
+ *   share it. There is no timer: one record alone commits at once, a flood in large groups.
  * - A transient failure tries the same rows again, for ever: `event_id` makes that safe. Where the
  *   failed attempt had in truth reached the disk (a connection lost after COMMIT), the rows come
  *   back as duplicates and are counted so, also to the request that waits for them: `stored` counts
@@ -242,6 +245,11 @@ export class Recorder {
   }
 
   async #commit(): Promise<void> {
+    if (!this.#backlog.isCommitting) {
+      this.#enter('gathering');
+      await this.#clock.endOfTurn();
+      if (this.#stopped) return;
+    }
     const { batchRows, batchBytes } = this.#schedule;
     const batch = this.#backlog.batch(batchRows, batchBytes);
     const rows = batch.attempt();

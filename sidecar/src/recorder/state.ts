@@ -3,6 +3,7 @@ export type RecorderState =
   | 'new'
   | 'opening'
   | 'idle'
+  | 'gathering'
   | 'probing'
   | 'committing'
   | 'isolating'

@@ -20,7 +20,7 @@ describe('group commit', () => {
     await settle();
     clock.delays.length = 0;
     recorder.submit(AUDIT_EVENT, rowsOf(AUDIT_EVENT, ['a']), false);
-    for (let i = 0; i < 5; i++) await Promise.resolve();
+    for (let i = 0; i < 10; i++) await Promise.resolve();
     expect(store.appends).toEqual([1]);
     expect(clock.delays).toEqual([]);
   });

@@ -55,6 +55,7 @@ function scheduledClock(scheduler: fc.Scheduler): Clock {
       });
       return Promise.race([elapsed, aborted]);
     },
+    endOfTurn: () => scheduler.schedule(Promise.resolve(), 'end of turn'),
   };
 }
 

@@ -76,17 +76,25 @@ function queue(
   { recorder }: IngestParts,
   taken: Taken,
   wait: number,
-): void | Promise<void> {
+): void {
   const { rows, rejectedCount } = taken;
   if (rejectedCount > 0) recorder.refuse(kind, rejectedCount);
   if (rows.count === 0) {
-    return rejectedCount === 0 ? accepted(exchange, taken) : noneValid(exchange, taken);
+    if (rejectedCount === 0) accepted(exchange, taken);
+    else noneValid(exchange, taken);
+    return;
   }
   const submitted = recorder.submit(kind, rows, wait > 0);
-  if (submitted.outcome !== 'queued') return refused(exchange, taken, submitted);
-  if (submitted.settled === undefined) return accepted(exchange, taken);
-  return waitFor(submitted.settled, wait, exchange.outgoing).then((outcome) => {
-    if (outcome === undefined) accepted(exchange, taken);
-    else settled(exchange, taken, outcome, wait);
-  });
+  if (submitted.outcome !== 'queued') {
+    refused(exchange, taken, submitted);
+  } else if (submitted.settled === undefined) {
+    accepted(exchange, taken);
+  } else {
+    waitFor(submitted.settled, wait, exchange.outgoing, (outcome) =>
+      exchange.run(() => {
+        if (outcome === undefined) accepted(exchange, taken);
+        else settled(exchange, taken, outcome, wait);
+      }),
+    );
+  }
 }

@@ -3,23 +3,25 @@ import type { ServerResponse } from 'node:http';
 /**
  * Waits for a promise that never rejects, but not for long.
  *
- * @returns its value; undefined when the time is over, or the client has gone
+ * @param done gets its value; undefined when the time is over, or the client has gone; once
  */
 export function waitFor<T>(
   promise: Promise<T>,
   seconds: number,
   outgoing: ServerResponse,
-): Promise<T | undefined> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(finish, seconds * 1_000, undefined);
-    const gone = () => finish(undefined);
-    outgoing.on('close', gone);
-    void promise.then(finish);
+  done: (value: T | undefined) => void,
+): void {
+  const timer = setTimeout(finish, seconds * 1_000, undefined);
+  const gone = () => finish(undefined);
+  let isDone = false;
+  outgoing.on('close', gone);
+  void promise.then(finish);
 
-    function finish(value: T | undefined): void {
-      clearTimeout(timer);
-      outgoing.off('close', gone);
-      resolve(value);
-    }
-  });
+  function finish(value: T | undefined): void {
+    if (isDone) return;
+    isDone = true;
+    clearTimeout(timer);
+    outgoing.off('close', gone);
+    done(value);
+  }
 }

@@ -32,6 +32,9 @@ export class VirtualClock implements Clock {
     });
   }
 
+  /** The turn ends with the microtasks that are due. */
+  async endOfTurn(): Promise<void> {}
+
   /** Moves on, stopping at each sleeper's time. */
   async advance(milliseconds: number): Promise<void> {
     await settle();
