@@ -35,7 +35,7 @@ export interface Schedule {
 
 export const SCHEDULE: Schedule = {
   batchRows: 10_000,
-  batchBytes: 4 * 1024 * 1024,
+  batchBytes: 2 * 1024 * 1024,
   firstRetryMs: 100,
   maxRetryMs: 5_000,
   drainRetryMs: 250,
