@@ -7,7 +7,7 @@ export default defineConfig({
     globalSetup: ['tests/global-setup.ts'],
     // Most tests wait for processes, disks and clocks: more workers than cores keep the cores busy.
     maxWorkers: 4,
-    testTimeout: 60_000,
-    hookTimeout: 30_000,
+    testTimeout: 120_000,
+    hookTimeout: 60_000,
   },
 });
