@@ -53,20 +53,22 @@ export class Exchange {
     const { outgoing } = this;
     if (outgoing.headersSent) return;
     this.#server.stats?.observe(this.route, status, (performance.now() - this.#startedAt) / 1_000);
+    const length = Buffer.byteLength(body);
     // As a flat list: Node goes through it with less ado than through an object.
     const headers = [
       ...SECURITY_HEADER_LIST,
       'Content-Type',
       contentType,
       'Content-Length',
-      String(Buffer.byteLength(body)),
+      String(length),
       'X-Request-Id',
       requestId(this.incoming.headers['x-request-id']),
     ];
     if (more !== undefined) {
       for (const [name, value] of Object.entries(more)) headers.push(name, value);
     }
-    outgoing.writeHead(status, headers).end(body);
+    // Bytes and characters alike: all ASCII, which goes to the socket without being encoded.
+    outgoing.writeHead(status, headers).end(body, length === body.length ? 'latin1' : 'utf8');
   }
 
   /** Sends the answer to a request that could not be served as asked. */

@@ -60,13 +60,14 @@ export function hardenedServer(options: ServerOptions): Server {
   );
 
   function onRequest(incoming: IncomingMessage, outgoing: ServerResponse): void {
-    const problem = targetProblem(incoming) ?? guard?.(incoming);
+    const { method, url } = incoming;
+    const post = method === 'POST' && url !== undefined ? posts.get(url) : undefined;
+    // A target that is a route's own path needs no look.
+    const problem = (post === undefined ? targetProblem(incoming) : undefined) ?? guard?.(incoming);
     if (problem !== undefined) {
       new Exchange(incoming, outgoing, serving).problem(problem);
       return;
     }
-    const { method, url } = incoming;
-    const post = method === 'POST' && url !== undefined ? posts.get(url) : undefined;
     if (post !== undefined) {
       post(new Exchange(incoming, outgoing, serving));
       return;
