@@ -28,6 +28,8 @@ const REFUSED = [
 const ALLOWED = [
   ['config', '../telemetry/log.ts'],
   ['stores/sqlite', '../../records/kinds.ts'],
+  ['stores/server', '../../config/server-dsn.ts'],
+  ['stores/server', '../../config/dsn/parse-dsn.ts'],
   ['recorder', '../stores/store-error.ts'],
   ['http/api', '../../stores/store.ts'],
   ['http/ops', '../../recorder/recorder.ts'],
