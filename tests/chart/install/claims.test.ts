@@ -1,0 +1,89 @@
+import { expect, it } from 'vitest';
+import { helms } from '../support/chart.ts';
+import { useControlPlane } from '../support/control-plane.ts';
+import { Release } from '../support/release.ts';
+import { expectState, off, sqlite } from '../support/state.ts';
+
+const plane = useControlPlane();
+const _size = 'optional.storage.sqlite.persistence.size';
+const className = 'optional.storage.sqlite.persistence.storageClassName';
+
+it.concurrent.for(helms)(
+  'keeps the claim when storage goes off and when the release goes, and takes it again, with %s',
+  async (helm) => {
+    const release = await Release.create(plane(), `kept-${helm}`);
+    await release.upgrade(helm, sqlite.values);
+    const { uid } = (await release.claim()).metadata;
+
+    await release.upgrade(helm, off.values);
+    expect((await release.claim()).metadata.uid).toBe(uid);
+
+    const said = await release.helm(helm, 'uninstall', release.name);
+    expect(said).toMatch(
+      /kept due to the resource policy:\s+\[PersistentVolumeClaim\] agenttier-router-storage/,
+    );
+    expect(await release.deployment()).toBeUndefined();
+
+    await release.upgrade(helm, off.values);
+    await expectState(release, off);
+    await release.upgrade(helm, sqlite.values);
+    await expectState(release, sqlite);
+    const live = await release.claim();
+    expect(live.metadata.uid).toBe(uid);
+    expect(live.metadata.deletionTimestamp).toBeUndefined();
+  },
+);
+
+it.concurrent.for(helms)(
+  'lets the claim go with the release when told not to retain it, with %s',
+  async (helm) => {
+    const release = await Release.create(plane(), `dropped-${helm}`);
+    const values = [...sqlite.values, 'optional.storage.sqlite.persistence.retain=false'];
+    await release.upgrade(helm, values);
+    await release.helm(helm, 'uninstall', release.name);
+    // Its Pods have no node, so nothing protects it.
+    await expect.poll(() => release.claim(), { timeout: 60_000 }).toBeUndefined();
+  },
+);
+
+it.concurrent('refuses another class than the live one, naming both', async () => {
+  const release = await Release.create(plane(), 'reclassed');
+  await boundClaim(release, 'helm4', true);
+  const changed = release.upgrade('helm4', [...sqlite.values, `${className}=other-class`]);
+  await expect(changed).rejects.toThrow(
+    /reclassed-class[\s\S]*other-class|other-class[\s\S]*reclassed-class/,
+  );
+  // Without a class the live one stays.
+  await release.upgrade('helm4', sqlite.values);
+  expect((await release.claim()).spec.storageClassName).toBe('reclassed-class');
+});
+
+/** Installs with a class of the test's own and waits until the claim is bound to a volume. */
+async function boundClaim(release: Release, helm: 'helm3' | 'helm4', expandable: boolean) {
+  const { client } = release.plane;
+  const storageClassName = `${release.namespace}-class`;
+  await client.createGlobal('StorageClass', {
+    metadata: { name: storageClassName },
+    provisioner: 'kubernetes.io/no-provisioner',
+    allowVolumeExpansion: expandable,
+  });
+  await client.createGlobal('PersistentVolume', {
+    metadata: { name: `${release.namespace}-volume` },
+    spec: {
+      storageClassName,
+      accessModes: ['ReadWriteOnce'],
+      capacity: { storage: '1Gi' },
+      hostPath: { path: '/nowhere' },
+    },
+  });
+  const values = [...sqlite.values, `${className}=${storageClassName}`];
+  await release.upgrade(helm, values);
+  await expect
+    .poll(async () => (await release.claim()).status.phase, { timeout: 60_000 })
+    .toBe('Bound');
+  return values;
+}
+
+async function _requested(release: Release): Promise<string> {
+  return (await release.claim()).spec.resources.requests.storage;
+}
