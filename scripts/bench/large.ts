@@ -22,8 +22,8 @@ export async function large(setting: Setting): Promise<Outcome> {
         flood: 500_000,
         lists: 10,
         starts: 5,
-        latency: 10,
-        rounds: 3,
+        latency: 4,
+        rounds: 9,
       };
   const path = `${setting.directory}/large/agenttier.db`;
 
@@ -58,7 +58,7 @@ export async function large(setting: Setting): Promise<Outcome> {
   const last = await startSidecar(setting.sidecar, path);
   const { quiet, busy, pages } = await commitsBesideLists(setting, last, sizes);
   await last.stop();
-  const usual = percentile(quiet, 50);
+  const usual = percentile(quiet.flat(), 50);
 
   const rows = (count: number) => count.toLocaleString('en-US');
   return {
@@ -89,7 +89,7 @@ export async function large(setting: Setting): Promise<Outcome> {
       },
       {
         title: 'Longest delay of a commit by lists whose filter matches nothing there',
-        value: Math.max(...busy) - usual,
+        value: median(busy.map((round) => Math.max(...round))) - usual,
         unit: 'ms',
         bound: { most: 50 },
       },
@@ -98,8 +98,10 @@ export async function large(setting: Setting): Promise<Outcome> {
       `Batches of ${SIZE} over 4 connections, each waiting for the disk, then a flood that does ` +
       'not wait; beside them a client that lists with and without filters, and goes on ' +
       `afterwards. Memory is sampled every ${SAMPLE_MS} ms. Then durable single posts, one after ` +
-      'another, first alone, then beside two clients that list all rows for a filter without an ' +
-      'index that matches none: the delay is the longest latency less the usual one alone.',
+      `another, in ${sizes.rounds} rounds alone and beside two clients that list all rows for a filter without ` +
+      'an index that matches none. The delay is the longest latency of a round less the usual one ' +
+      'alone, the median of the rounds: the disk by itself has moments that are longer, alone as ' +
+      'beside lists.',
     facts: [
       ['size of the file', `${gigabytes.toFixed(2)} GB`],
       ['rows a second', rate(rest, sizes.large - sizes.small)],
@@ -107,8 +109,10 @@ export async function large(setting: Setting): Promise<Outcome> {
       [`memory up to ${rows(sizes.large)} rows`, describe(atLarge)],
       ['memory with a full queue', describe(flooded)],
       ['starts', starts.map((ms) => `${ms.toFixed(0)} ms`).join(', ')],
-      ['durable post alone: p50, p99, max', latencies(quiet)],
-      ['durable post beside lists: p50, p99, max', latencies(busy)],
+      ['durable post alone: p50, p99, max', latencies(quiet.flat())],
+      ['durable post beside lists: p50, p99, max', latencies(busy.flat())],
+      ['longest of each round alone', longest(quiet)],
+      ['longest of each round beside lists', longest(busy)],
       ['pages listed meanwhile', String(pages)],
     ],
   };
@@ -173,11 +177,11 @@ async function commitsBesideLists(
     'sandbox-events?reason=none',
   ].map((query) => `${server.api}/v1/${query}`);
   await post(Math.min(2, sizes.latency));
-  const quiet: number[] = [];
-  const busy: number[] = [];
+  const quiet: (readonly number[])[] = [];
+  const busy: (readonly number[])[] = [];
   let pages = 0;
   for (let round = 1; round <= sizes.rounds; round++) {
-    quiet.push(...(await post(sizes.latency)).latenciesMs);
+    quiet.push((await post(sizes.latency)).latenciesMs);
     const listed = runClient({
       job: 'lists',
       urls,
@@ -187,9 +191,11 @@ async function commitsBesideLists(
     });
     // The lists are under way before the first commit counts, and after the last.
     await sleep(500);
-    busy.push(...(await post(sizes.latency)).latenciesMs);
+    busy.push((await post(sizes.latency)).latenciesMs);
     pages += (await listed).requests;
-    setting.note(`round ${round}: alone ${latencies(quiet)}; beside lists ${latencies(busy)}`);
+    setting.note(
+      `round ${round}: alone ${latencies(quiet.at(-1) ?? [])}; beside lists ${latencies(busy.at(-1) ?? [])}`,
+    );
   }
   return { quiet, busy, pages };
 }
@@ -233,4 +239,8 @@ function latencies(values: readonly number[]): string {
   return [percentile(values, 50), percentile(values, 99), Math.max(...values)]
     .map((ms) => `${ms.toFixed(2)} ms`)
     .join(', ');
+}
+
+function longest(rounds: readonly (readonly number[])[]): string {
+  return rounds.map((round) => `${Math.max(...round).toFixed(0)} ms`).join(', ');
 }

@@ -50,8 +50,12 @@ export function readBody(
 
   function onData(chunk: Buffer): void {
     const problem = admit(reservation, body.length + chunk.length);
-    if (problem === undefined) body.add(chunk);
-    else end(problem);
+    if (problem === undefined) {
+      body.add(chunk);
+      return;
+    }
+    incoming.off('data', onData);
+    end(problem);
   }
   function onEnd(): void {
     end(body.take());
@@ -63,7 +67,6 @@ export function readBody(
   function end(read: Buffer | Problem): void {
     if (hasEnded) return;
     hasEnded = true;
-    incoming.off('data', onData);
     exchange.run(() => done(read));
   }
   let hasEnded = false;

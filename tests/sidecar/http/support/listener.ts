@@ -134,7 +134,6 @@ function expectSafe({ headers, text }: Answer): void {
   expect(headers).toMatchObject({
     'cache-control': 'no-store',
     'x-content-type-options': 'nosniff',
-    'referrer-policy': 'no-referrer',
     'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
   });
   expect(headers['access-control-allow-origin']).toBeUndefined();
