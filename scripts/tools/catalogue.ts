@@ -1,5 +1,5 @@
 /** A Go module below tests/tools that pins programs by its go.sum. */
-export type ToolModule = 'helm' | 'kubernetes' | 'containerd';
+export type ToolModule = 'helm' | 'kubernetes' | 'containerd' | 'coredns';
 
 /** Where a program comes from when it is not on PATH. */
 export interface Program {
@@ -8,6 +8,8 @@ export interface Program {
   package: string;
   /** Names under which it may be on PATH, the first that fits being taken. */
   names: readonly string[];
+  /** Files of ours that it is built of, below tests/tools. */
+  sources?: readonly string[];
   /** What a program of that name must print to be the one meant. */
   expect?: { args: readonly string[]; output: RegExp };
 }
@@ -57,6 +59,12 @@ export const catalogue = {
   containerd: containerd('containerd'),
   'containerd-shim-runc-v2': containerd('containerd-shim-runc-v2'),
   ctr: containerd('ctr'),
+  coredns: {
+    module: 'coredns',
+    package: '.',
+    names: ['coredns'],
+    sources: ['coredns/main.go'],
+  },
 } satisfies Record<string, Program>;
 
 /** The name of a program that can be built. */
@@ -70,6 +78,20 @@ export const chartPrograms: readonly ProgramName[] = [
   'kubectl',
   'kube-apiserver',
   'kube-controller-manager',
+];
+
+/** The programs of a node that scripts/cluster makes. */
+export const clusterPrograms: readonly ProgramName[] = [
+  'kube-apiserver',
+  'kube-controller-manager',
+  'kube-scheduler',
+  'kube-proxy',
+  'kubelet',
+  'kubectl',
+  'containerd',
+  'containerd-shim-runc-v2',
+  'ctr',
+  'coredns',
 ];
 
 // A Helm built without these believes in Kubernetes 1.20, and an API server in v0.0.0-master, which
@@ -93,4 +115,5 @@ export const ldflags: Record<ToolModule, string> = {
     `-X k8s.io/component-base/version.gitMinor=${kubernetesVersion.split('.')[1]}`,
   ].join(' '),
   containerd: '-s -w',
+  coredns: '-s -w',
 };

@@ -26,19 +26,13 @@ async function findOrBuild(name: ProgramName): Promise<string> {
   const wanted: Program = catalogue[name];
   for (const path of await onPath(wanted.names)) if (await isMeant(path, wanted)) return path;
 
-  const { module } = wanted;
-  const files = [`${module}/go.mod`, `${module}/go.sum`];
+  const { module, sources = [] } = wanted;
+  const files = [`${module}/go.mod`, `${module}/go.sum`, ...sources];
   const directory = await cacheDirectory(module, files, [ldflags[module]]);
   const path = join(directory, name);
   if (await isExecutable(path)) return path;
 
-  const [go] = await onPath(['go']);
-  if (go === undefined) {
-    throw new Error(
-      `${name} is not on PATH, and there is no Go to build it with: install ${name}, or Go 1.21 ` +
-        'or later (apt-get install golang, or https://go.dev/dl)',
-    );
-  }
+  const go = await findGo(name);
   await locked(join(directory, 'lock'), build, [
     path,
     go,
@@ -47,6 +41,19 @@ async function findOrBuild(name: ProgramName): Promise<string> {
     wanted.package,
   ]);
   return path;
+}
+
+async function findGo(name: string): Promise<string> {
+  const [go] = await onPath(['go']);
+  const version = go === undefined ? '' : (await run(go, ['env', 'GOVERSION'])).stdout.trim();
+  const [, major = 0, minor = 0] = /^go(\d+)\.(\d+)/.exec(version) ?? [];
+  // From 1.21 on, Go fetches the release that a go.mod asks for.
+  if (go !== undefined && (Number(major) > 1 || Number(minor) >= 21)) return go;
+  throw new Error(
+    `${name} is not on PATH, and ${version === '' ? 'there is no Go' : `${version} is too old`} ` +
+      `to build it: install ${name}, or Go 1.21 or later (apt-get install golang, or ` +
+      'https://go.dev/dl)',
+  );
 }
 
 // Built beside its place and renamed, so that whoever finds it finds all of it.
