@@ -38,10 +38,10 @@ the entry; each `guards.<concern>` below takes `$g`, whose `problems` it appends
 {{- end -}}
 {{- end -}}
 
-{{/* A section or a value that `null` has removed takes the chart's default with it. */}}
+{{/* What `null` has removed took the chart's default with it; sections that may be empty are not here. */}}
 {{- define "agenttier.guards.sections" -}}
 {{- $g := . -}}
-{{- $sections := list "global" "router" "router.image" "router.service" "router.rateLimit" "router.serviceAccount" "router.rbac" "router.podDisruptionBudget" "router.probes" "auth" "auth.oidc" "cors" "networking" "defaults" "observability" "observability.otlp" "optional" "optional.storage" "optional.storage.sqlite" "optional.storage.sqlite.persistence" "optional.storage.dsnSecret" "optional.storage.sidecar" "optional.storage.sidecar.image" "optional.storage.sidecar.resources" "optional.storage.upgrade" "optional.storage.podMonitor" "optional.storage.networkPolicy" -}}
+{{- $sections := list "router" "router.podDisruptionBudget" "optional" "optional.storage" "optional.storage.sqlite" "optional.storage.sqlite.persistence" "optional.storage.dsnSecret" "optional.storage.sidecar" "optional.storage.sidecar.image" "optional.storage.sidecar.resources" "optional.storage.upgrade" "optional.storage.podMonitor" "optional.storage.networkPolicy" -}}
 {{- $needed := list "router.drainSeconds" "router.terminationGracePeriodSeconds" "router.service.port" "router.service.type" "router.serviceAccount.create" "router.rbac.create" "optional.storage.enabled" "optional.storage.driver" "optional.storage.sqlite.path" "optional.storage.sqlite.persistence.enabled" "optional.storage.sqlite.persistence.accessMode" "optional.storage.sqlite.persistence.retain" "optional.storage.dsnSecret.key" "optional.storage.sidecar.enabled" "optional.storage.sidecar.native" "optional.storage.sidecar.image.repository" "optional.storage.sidecar.port" "optional.storage.sidecar.opsPort" "optional.storage.sidecar.queueBytes" "optional.storage.sidecar.sqliteCache" "optional.storage.sidecar.shutdownGrace" "optional.storage.sidecar.logLevel" -}}
 {{- range $path := concat $sections $needed -}}
 {{- $node := $g.root.Values -}}
@@ -339,9 +339,7 @@ a text that is not shown
 {{- /* The Router listens on 8080, and all containers of a Pod share its ports. */ -}}
 {{- range $key := list "port" "opsPort" -}}
 {{- $port := toString (get $c $key) -}}
-{{- if not (and (regexMatch `^[1-9][0-9]{0,4}$` $port) (le (atoi (default "0" (regexFind `^[1-9][0-9]{0,4}$` $port))) 65535)) -}}
-{{- $_ := set $g "problems" (append $g.problems (printf "optional.storage.sidecar.%s is %s, which is not a port: Kubernetes would refuse the Pod. Set it to a whole number from 1 to 65535." $key (include "agenttier.guards.shown" $port))) -}}
-{{- else if eq $port "8080" -}}
+{{- if eq $port "8080" -}}
 {{- $_ := set $g "problems" (append $g.problems (printf "optional.storage.sidecar.%s is 8080, on which the Router listens: the containers of a Pod share its ports, so one of both would not start. Set it to another port, as %s." $key (ternary "8085" "8086" (eq $key "port")))) -}}
 {{- end -}}
 {{- end -}}
@@ -378,7 +376,7 @@ a text that is not shown
 {{- end -}}
 {{- end -}}
 {{- $memory := get ($c.resources.limits | default dict) "memory" -}}
-{{- if and $readable $g.storage.enabled (not (kindIs "invalid" $memory)) -}}
+{{- if and $readable $g.storage.enabled $memory -}}
 {{- $limit := include "agenttier.guards.bytes" $memory -}}
 {{- if not $limit -}}
 {{- $_ := set $g "problems" (append $g.problems (printf "optional.storage.sidecar.resources.limits.memory is %s, which is not a quantity: Kubernetes would refuse the Pod. Write it as 384Mi." (include "agenttier.guards.shown" $memory))) -}}
