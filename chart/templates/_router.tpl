@@ -1,0 +1,124 @@
+{{/* The Router's container: arguments, environment and probes as in AgentTier's full chart. */}}
+{{- define "agenttier.router" -}}
+{{- $r := .Values.router -}}
+- name: router
+  image: {{ include "agenttier.router-image" . | quote }}
+  {{- with $r.image.pullPolicy }}
+  imagePullPolicy: {{ . }}
+  {{- end }}
+  args:
+    {{- include "agenttier.router-args" . | nindent 4 }}
+  env:
+    {{- include "agenttier.router-env" . | nindent 4 }}
+  {{- with $r.extraEnvFrom }}
+  envFrom:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+  ports:
+    - name: http
+      containerPort: 8080
+      protocol: TCP
+  {{- range $name, $path := dict "liveness" "/healthz" "readiness" "/readyz" "startup" "/healthz" }}
+  {{- with get $r.probes $name }}
+  {{ $name }}Probe:
+    {{- if not (or .httpGet .exec .tcpSocket .grpc) }}
+    httpGet:
+      path: {{ $path }}
+      port: http
+    {{- end }}
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+  {{- end }}
+  {{- with $r.resources }}
+  resources:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+  {{- with $r.securityContext }}
+  securityContext:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+  volumeMounts:
+    - name: api-access
+      mountPath: /var/run/secrets/kubernetes.io/serviceaccount
+      readOnly: true
+    {{- with $r.extraVolumeMounts }}
+    {{- toYaml . | nindent 4 }}
+    {{- end }}
+{{- end -}}
+
+{{- define "agenttier.router-args" -}}
+{{- with .Values.auth -}}
+- --listen-addr=:8080
+- {{ printf "--oidc-issuer=%s" .oidc.issuerUrl | quote }}
+- {{ printf "--oidc-client-id=%s" .oidc.clientId | quote }}
+- {{ printf "--admin-group=%s" .oidc.adminGroup | quote }}
+- {{ printf "--group-claim=%s" .oidc.groupClaim | quote }}
+{{- if .devAuth }}
+- --dev-auth
+{{- end }}
+{{- end }}
+{{- with .Values.cors.allowedOrigins }}
+- {{ printf "--cors-allowed-origins=%s" (join "," .) | quote }}
+{{- end }}
+{{- with .Values.networking }}
+- {{ printf "--preview-domain=%s" .previewDomain | quote }}
+- {{ printf "--ingress-class-name=%s" .portForwardIngressClass | quote }}
+{{- end }}
+{{- with .Values.router.rateLimit.perIPPerSecond }}
+- --ratelimit-per-ip-rate={{ include "agenttier.plain" . }}
+{{- end }}
+{{- with .Values.router.rateLimit.perUserPerSecond }}
+- --ratelimit-per-user-rate={{ include "agenttier.plain" . }}
+{{- end }}
+{{- range .Values.router.extraArgs }}
+- {{ . | quote }}
+{{- end }}
+{{- end -}}
+
+{{- define "agenttier.router-env" -}}
+- name: POD_NAMESPACE
+  valueFrom:
+    fieldRef:
+      fieldPath: metadata.namespace
+- name: SANDBOX_NAMESPACE
+  value: {{ .Values.defaults.sandboxNamespace | default "default" | quote }}
+{{- with .Values.observability.otlp }}
+{{- if .endpoint }}
+- name: OTEL_EXPORTER_OTLP_ENDPOINT
+  value: {{ .endpoint | quote }}
+- name: OTEL_EXPORTER_OTLP_INSECURE
+  value: {{ .insecure | quote }}
+{{- end }}
+{{- end }}
+{{- if include "agenttier.has-sidecar" . }}
+- name: STORAGE_SIDECAR_URL
+  value: {{ printf "http://127.0.0.1:%d" (int64 .Values.optional.storage.sidecar.port) | quote }}
+{{- end }}
+{{- with .Values.router.extraEnv }}
+{{ toYaml . }}
+{{- end }}
+{{- end -}}
+
+{{/*
+What Kubernetes mounts into every container of a Pod by default, here for the Router alone: the sidecar
+needs no token.
+*/}}
+{{- define "agenttier.api-access" -}}
+- name: api-access
+  projected:
+    defaultMode: 0444
+    sources:
+      - serviceAccountToken:
+          path: token
+          expirationSeconds: 3607
+      - configMap:
+          name: kube-root-ca.crt
+          items:
+            - key: ca.crt
+              path: ca.crt
+      - downwardAPI:
+          items:
+            - path: namespace
+              fieldRef:
+                fieldPath: metadata.namespace
+{{- end -}}

@@ -1,0 +1,105 @@
+{{/*
+The sidecar's container. Its only probe is a lenient liveness probe: any other one would keep the
+Router from starting, or its Pod from being ready, because of storage.
+*/}}
+{{- define "agenttier.sidecar" -}}
+{{- $s := .Values.optional.storage -}}
+{{- $c := $s.sidecar -}}
+{{- $driver := include "agenttier.driver" . -}}
+- name: storage
+  image: {{ include "agenttier.sidecar-image" . | quote }}
+  {{- with $c.image.pullPolicy }}
+  imagePullPolicy: {{ . }}
+  {{- end }}
+  {{- if include "agenttier.is-native" . }}
+  restartPolicy: Always
+  {{- end }}
+  env:
+    - name: STORAGE_DRIVER
+      value: {{ $driver }}
+    {{- if eq $driver "sqlite" }}
+    - name: STORAGE_SQLITE_PATH
+      value: {{ $s.sqlite.path | quote }}
+    - name: STORAGE_SQLITE_CACHE
+      value: {{ include "agenttier.plain" $c.sqliteCache | quote }}
+    {{- else if ne $driver "none" }}
+    # Optional, so that a Secret which comes late does not keep the Router from starting; the sidecar
+    # reads it from the file as soon as it is there.
+    - name: STORAGE_DSN
+      valueFrom:
+        secretKeyRef:
+          name: {{ $s.dsnSecret.name | quote }}
+          key: {{ $s.dsnSecret.key | quote }}
+          optional: true
+    - name: STORAGE_DSN_FILE
+      value: {{ printf "/run/agenttier/%s" $s.dsnSecret.key | quote }}
+    {{- end }}
+    - name: STORAGE_API_ADDRESS
+      value: {{ printf "127.0.0.1:%d" (int64 $c.port) | quote }}
+    - name: STORAGE_OPS_ADDRESS
+      value: {{ printf ":%d" (int64 $c.opsPort) | quote }}
+    - name: STORAGE_QUEUE_BYTES
+      value: {{ include "agenttier.plain" $c.queueBytes | quote }}
+    - name: STORAGE_SHUTDOWN_GRACE
+      value: {{ $c.shutdownGrace | quote }}
+    - name: STORAGE_LOG_LEVEL
+      value: {{ $c.logLevel | quote }}
+    {{- with $c.extraEnv }}
+    {{- toYaml . | nindent 4 }}
+    {{- end }}
+  ports:
+    - name: storage-ops
+      containerPort: {{ int64 $c.opsPort }}
+      protocol: TCP
+  livenessProbe:
+    httpGet:
+      path: /healthz
+      port: storage-ops
+    initialDelaySeconds: 15
+    periodSeconds: 20
+    timeoutSeconds: 10
+    failureThreshold: 6
+  {{- with $c.resources }}
+  resources:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+  {{- with $c.securityContext }}
+  securityContext:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+  {{- if eq $driver "sqlite" }}
+  volumeMounts:
+    - name: storage
+      mountPath: {{ dir $s.sqlite.path | quote }}
+  {{- else if ne $driver "none" }}
+  volumeMounts:
+    - name: dsn
+      mountPath: /run/agenttier
+      readOnly: true
+  {{- end }}
+{{- end -}}
+
+{{/* The volumes that the sidecar mounts. */}}
+{{- define "agenttier.sidecar-volumes" -}}
+{{- $s := .Values.optional.storage -}}
+{{- $driver := include "agenttier.driver" . -}}
+{{- if eq $driver "sqlite" -}}
+- name: storage
+  {{- with include "agenttier.mounted-claim" . }}
+  persistentVolumeClaim:
+    claimName: {{ . | quote }}
+  {{- else }}
+  emptyDir:
+    sizeLimit: {{ include "agenttier.size" . | quote }}
+  {{- end }}
+{{- else if ne $driver "none" -}}
+- name: dsn
+  secret:
+    secretName: {{ $s.dsnSecret.name | quote }}
+    optional: true
+    defaultMode: 0440
+    items:
+      - key: {{ $s.dsnSecret.key | quote }}
+        path: {{ $s.dsnSecret.key | quote }}
+{{- end -}}
+{{- end -}}
