@@ -1,0 +1,29 @@
+import { DsnError } from './dsn-error.ts';
+
+const ELEMENT = /\s*(?:"((?:[^"]|"")+)"|([^\s",;'\\]+))\s*(,|$)/y;
+
+/**
+ * The first schema of Postgres' search_path, which the tables are in. `"$user"` is passed over.
+ *
+ * @returns undefined where only the server can tell
+ * @throws {DsnError}
+ */
+export function firstSchema(searchPath: string): { schema?: string; more: boolean } {
+  const schemas: string[] = [];
+  let at = 0;
+  do {
+    ELEMENT.lastIndex = at;
+    const match = ELEMENT.exec(searchPath);
+    if (match === null) {
+      throw new DsnError(
+        'has a search_path that is no list of schemas; write a name, in double quotes where it has other characters than letters, digits and underscores',
+      );
+    }
+    const [, quoted, plain, comma] = match;
+    schemas.push(quoted?.replaceAll('""', '"') ?? plain?.toLowerCase() ?? '');
+    at = ELEMENT.lastIndex;
+    if (comma === '') break;
+  } while (at <= searchPath.length);
+  const [schema] = schemas.filter((one) => one !== '$user');
+  return { ...(schema === undefined ? {} : { schema }), more: schemas.length > 1 };
+}
