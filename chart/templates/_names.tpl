@@ -73,7 +73,7 @@ annotations:
 {{- if contains "/" .repository -}}
 {{- .repository -}}
 {{- else -}}
-{{- printf "%s/%s" (.root.Values.global.registry | default "ghcr.io/agenttier" | trimSuffix "/") .repository -}}
+{{- printf "%s/%s" ((.root.Values.global).registry | default "ghcr.io/agenttier" | trimSuffix "/") .repository -}}
 {{- end -}}
 {{- end -}}
 

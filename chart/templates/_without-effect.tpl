@@ -10,7 +10,7 @@ file is accepted as it is.
 {{- range splitList "." $path -}}
 {{- $node = ternary (get (ternary $node dict (kindIs "map" $node)) .) nil (kindIs "map" $node) -}}
 {{- end -}}
-{{- if not (kindIs "invalid" $node) -}}
+{{- if $node -}}
 {{- $set = append $set $path -}}
 {{- end -}}
 {{- end -}}
