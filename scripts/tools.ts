@@ -1,10 +1,12 @@
-import { catalogue, chartPrograms, type ProgramName } from './tools/catalogue.ts';
+import { catalogue, chartPrograms, clusterPrograms, type ProgramName } from './tools/catalogue.ts';
 import { program } from './tools/program.ts';
 import { schemaPython } from './tools/schemas.ts';
 
 // node scripts/tools.ts [NAME...]: finds or builds these programs, by default those that the tests
-// need, and prints their paths, one a line.
-const names = process.argv.slice(2);
+// need, and prints their paths, one a line; --cluster names those of a cluster's node.
+const names = process.argv
+  .slice(2)
+  .flatMap((name) => (name === '--cluster' ? clusterPrograms : name));
 const unknown = names.filter((name) => !Object.hasOwn(catalogue, name));
 if (unknown.length > 0) {
   console.error(
