@@ -16,7 +16,7 @@ it.for(suites)('%s', async (suite) => {
   const file = `../tests/chart/unit/${suite}`;
   const unittest = await program('helm-unittest');
   const { status, stdout, stderr } = await run(unittest, ['--strict', '--file', file, chart]);
-  expect(status, stdout + stderr).toBe(0);
+  if (status !== 0) expect.fail(stdout + stderr);
   // A pattern that finds no file passes, too.
   expect(stdout).toMatch(/^Tests:\s+[1-9]\d* passed, [1-9]\d* total$/m);
 });

@@ -1,4 +1,4 @@
-import { expect, it } from 'vitest';
+import { expect, it, vi } from 'vitest';
 import { helms } from '../support/chart.ts';
 import { useControlPlane } from '../support/control-plane.ts';
 import { Release } from '../support/release.ts';
@@ -42,7 +42,7 @@ it.concurrent.for(helms)(
     await release.upgrade(helm, values);
     await release.helm(helm, 'uninstall', release.name);
     // Its Pods have no node, so nothing protects it.
-    await expect.poll(() => release.claim(), { timeout: 60_000 }).toBeUndefined();
+    await vi.waitFor(async () => expect(await release.claim()).toBeUndefined(), 60_000);
   },
 );
 
@@ -78,9 +78,8 @@ async function boundClaim(release: Release, helm: 'helm3' | 'helm4', expandable:
   });
   const values = [...sqlite.values, `${className}=${storageClassName}`];
   await release.upgrade(helm, values);
-  await expect
-    .poll(async () => (await release.claim()).status.phase, { timeout: 60_000 })
-    .toBe('Bound');
+  const phase = async () => (await release.claim()).status.phase;
+  await vi.waitFor(async () => expect(await phase()).toBe('Bound'), 60_000);
   return values;
 }
 
