@@ -1,0 +1,92 @@
+/**
+ * One statement a batch: atomic, one round trip, and no COMMIT whose answer could be lost alone. A
+ * client that vanishes leaves no transaction behind on which its next attempt would wait.
+ */
+
+import { newEventId } from '../../records/event-id.ts';
+import { type Column, KINDS, type Kind } from '../../records/kinds.ts';
+import type { Rows } from '../../records/rows.ts';
+import { type ColumnArrays, columnArrays } from './column-arrays.ts';
+import type { Names } from './ddl.ts';
+import type { Session } from './session.ts';
+
+/**
+ * How long a batch may take: waiting for a lock that somebody's maintenance holds, say. Then the
+ * statement is cancelled, and the recorder tries again.
+ */
+const APPEND_MS = 20_000;
+
+const ARRAY_TYPES: Readonly<Record<Column['type'], string>> = {
+  time: 'text[]',
+  text: 'text[]',
+  event_id: 'text[]',
+  number: 'float8[]',
+};
+
+/**
+ * Stores the rows, or none of them.
+ *
+ * @returns indexes, ascending, of those that were stored already or stand twice in the batch
+ * @throws what the session throws
+ */
+export async function appendRows(session: Session, names: Names, rows: Rows): Promise<number[]> {
+  if (rows.count === 0) return [];
+  const batch = columnArrays(rows);
+  const values = batch.flatMap(({ arrays }) => arrays);
+  const answer = await session.query(insertSql(batch, names), values, APPEND_MS);
+  const duplicates: number[] = [];
+  for (const [i, arrays] of batch.entries()) {
+    const [, stored] = answer.find(([n]) => n === String(i)) ?? [];
+    if (stored === undefined) throw new Error('the answer tells nothing of a table');
+    // Null: all of them.
+    if (stored === null) continue;
+    const left = new Set(stored.split(' '));
+    // Of equal ones the first was stored.
+    for (const [j, id] of arrays.eventIds().entries()) {
+      if (!left.delete(id)) duplicates.push(arrays.indexes[j] as number);
+    }
+  }
+  return duplicates.sort((a, b) => a - b);
+}
+
+/** Event ids hold no blanks; those that were stored are told only where some were not. */
+function insertSql(batch: readonly ColumnArrays[], names: Names): string {
+  let parameter = 0;
+  const inserts: string[] = [];
+  const counts: string[] = [];
+  for (const [i, { kind, indexes }] of batch.entries()) {
+    const columns = kind.columns.map(({ name }) => name).join(', ');
+    const arrays = kind.columns.map((column) => {
+      parameter += 1;
+      return `$${parameter}::${ARRAY_TYPES[column.type]}`;
+    });
+    inserts.push(
+      `k${i} AS (INSERT INTO ${names.table(kind.table)} (${columns}) ` +
+        `SELECT * FROM unnest(${arrays.join(', ')}) ` +
+        'ON CONFLICT (event_id) DO NOTHING RETURNING event_id)',
+    );
+    counts.push(
+      `SELECT ${i}, CASE WHEN count(*) < ${indexes.length} ` +
+        `THEN coalesce(string_agg(event_id, ' '), '') END FROM k${i}`,
+    );
+  }
+  return `WITH ${inserts.join(', ')} ${counts.join(' UNION ALL ')}`;
+}
+
+const PROBE_MS = 10_000;
+
+/** Inserts a row of each kind and takes them back, in one round trip. */
+export async function rehearse(session: Session, names: Names): Promise<void> {
+  const inserts = KINDS.map((kind) => trialSql(kind, names));
+  await session.query(['BEGIN', ...inserts, 'ROLLBACK'].join('; '), [], PROBE_MS);
+}
+
+function trialSql(kind: Kind, names: Names): string {
+  const columns = kind.columns.map(({ name }) => name).join(', ');
+  const values = kind.columns.map(({ type }) => {
+    if (type === 'number') return '0';
+    // Its own, or sidecars that try at once would wait for each other.
+    return type === 'event_id' ? `'${newEventId()}'` : "''";
+  });
+  return `INSERT INTO ${names.table(kind.table)} (${columns}) VALUES (${values.join(', ')})`;
+}

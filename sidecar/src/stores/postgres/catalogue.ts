@@ -1,0 +1,97 @@
+/** What the server's catalogue says about the tables; every role may read it. */
+
+import { KINDS, type Kind } from '../../records/kinds.ts';
+import type { Names } from './ddl.ts';
+import type { Session } from './session.ts';
+
+export interface FoundColumn {
+  readonly name: string;
+  /** As format_type spells it, without a length. */
+  readonly type: string;
+  readonly notNull: boolean;
+  readonly hasDefault: boolean;
+  readonly generated: boolean;
+  /** Whether texts are ordered by their bytes. */
+  readonly byBytes: boolean;
+  /** Whether texts that differ are told apart. */
+  readonly exact: boolean;
+}
+
+export interface FoundIndex {
+  readonly name: string;
+  readonly unique: boolean;
+  /** Names of its keys; an expression's is empty. */
+  readonly columns: readonly string[];
+}
+
+export interface FoundTable {
+  readonly kind: Kind;
+  /** `r`, or `p` for a partitioned one; others are no tables. */
+  readonly relkind: string;
+  readonly columns: readonly FoundColumn[];
+  /** Those that are valid and hold every row. */
+  readonly indexes: readonly FoundIndex[];
+}
+
+const COLUMNS = `
+SELECT t.n, c.relkind, a.attname, format_type(a.atttypid, NULL), a.attnotnull,
+  a.atthasdef OR a.attidentity <> '', a.attgenerated <> '',
+  k.collname IN ('C', 'POSIX')
+    OR k.collname = 'default' AND d.datcollate IN ('C', 'POSIX') AND d.datlocprovider = 'c',
+  coalesce(k.collisdeterministic, true)
+FROM unnest($1::text[]) WITH ORDINALITY t(name, n)
+JOIN pg_class c ON c.oid = to_regclass(t.name)
+JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+JOIN pg_database d ON d.datname = current_database()
+LEFT JOIN pg_collation k ON k.oid = a.attcollation
+ORDER BY t.n, a.attnum`;
+
+const INDEXES = `
+SELECT t.n, c.relname, i.indisunique, a.attname
+FROM unnest($1::text[]) WITH ORDINALITY t(name, n)
+JOIN pg_index i ON i.indrelid = to_regclass(t.name)
+JOIN pg_class c ON c.oid = i.indexrelid
+CROSS JOIN LATERAL unnest(i.indkey) WITH ORDINALITY k(attnum, position)
+LEFT JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum AND k.attnum > 0
+WHERE i.indisvalid AND i.indpred IS NULL AND k.position <= i.indnkeyatts
+ORDER BY t.n, c.relname, k.position`;
+
+/** Looks at the tables of the kinds; those that are not there are left out. */
+export async function readTables(
+  session: Session,
+  names: Names,
+  timeoutMs: number,
+): Promise<ReadonlyMap<Kind, FoundTable>> {
+  const asked = [KINDS.map((kind) => names.table(kind.table))];
+  const columns = await session.query(COLUMNS, asked, timeoutMs);
+  const keys = await session.query(INDEXES, asked, timeoutMs);
+  const found = new Map<Kind, FoundTable>();
+  KINDS.forEach((kind, i) => {
+    const own = columns.filter(([n]) => n === String(i + 1));
+    if (own.length === 0) return;
+    const ownKeys = keys.filter(([n]) => n === String(i + 1));
+    const relkind = own[0]?.[1] ?? '';
+    found.set(kind, { kind, relkind, columns: own.map(readColumn), indexes: readIndexes(ownKeys) });
+  });
+  return found;
+}
+
+type Row = readonly (string | null)[];
+
+function readColumn([, , name, type, ...flags]: Row): FoundColumn {
+  const [notNull, hasDefault, generated, byBytes, exact] = flags.map((flag) => flag === 't') as [
+    ...[boolean, boolean, boolean, boolean, boolean],
+  ];
+  const [plainName, plainType] = [name ?? '', type ?? ''];
+  return { name: plainName, type: plainType, notNull, hasDefault, generated, byBytes, exact };
+}
+
+function readIndexes(rows: readonly Row[]): FoundIndex[] {
+  const byName = new Map<string, { unique: boolean; columns: string[] }>();
+  for (const [, name, unique, column] of rows) {
+    const index = byName.get(name ?? '') ?? { unique: unique === 't', columns: [] };
+    index.columns.push(column ?? '');
+    byName.set(name ?? '', index);
+  }
+  return [...byName].map(([name, index]) => ({ name, ...index }));
+}

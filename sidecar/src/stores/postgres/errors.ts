@@ -1,0 +1,195 @@
+/**
+ * What Postgres' error codes (https://www.postgresql.org/docs/current/errcodes-appendix.html) mean
+ * for a store: the class, and what a person can do. The unknown is tried again.
+ *
+ * Of a server's error only its code and the names of constraint, table and column are told: its
+ * message and detail quote values.
+ */
+
+import { DatabaseError } from 'pg';
+import { isAboutTls } from '../server/dial-errors.ts';
+import { StoreError, type StoreErrorClass } from '../store-error.ts';
+
+interface Meaning {
+  readonly name: string;
+  readonly class?: StoreErrorClass;
+  readonly hint?: string;
+}
+
+/** By SQLSTATE, or by its first two characters where a whole class means one thing. */
+const CODES: Readonly<Record<string, Meaning>> = {
+  '08': { name: 'connection failure' },
+  '0A': { name: 'feature not supported', hint: 'see docs/databases.md for the SQL that is needed' },
+  '22': { name: 'the value is refused', class: 'data' },
+  '23': { name: 'a constraint refuses the record', class: 'data' },
+  '25006': {
+    name: 'the server is read-only',
+    hint: 'point the DSN at the primary, or list all hosts in it with target_session_attrs=read-write',
+  },
+  '28': { name: 'login refused', hint: 'check user, password and pg_hba.conf' },
+  '28P01': { name: 'wrong user or password', hint: 'correct the Secret; it is read again' },
+  '3D000': { name: 'the database does not exist', hint: 'create it, or correct the DSN' },
+  '3F000': {
+    name: 'the schema does not exist',
+    hint: 'create it, or correct search_path in the DSN',
+  },
+  '40001': { name: 'serialisation failure' },
+  '40P01': { name: 'deadlock' },
+  '42501': {
+    name: 'insufficient privilege',
+    hint: "grant the sidecar's role USAGE on the schema, SELECT and INSERT on the tables, USAGE on their sequences",
+  },
+  '42P01': { name: 'a table is missing' },
+  '42703': { name: 'a column is missing', hint: 'see docs/databases.md for the tables' },
+  '42P10': {
+    name: 'event_id has no unique index',
+    hint: 'see docs/databases.md for the tables',
+  },
+  '53': { name: 'the server lacks resources' },
+  '53100': { name: 'the disk of the server is full', hint: 'free space or enlarge its volume' },
+  '53200': { name: 'the server is out of memory' },
+  '53300': {
+    name: 'too many connections',
+    hint: 'raise max_connections or use a pooler: a sidecar takes up to four',
+  },
+  '54': { name: 'the record exceeds a limit of the server', class: 'data' },
+  '55P03': { name: 'a lock was not available' },
+  '57014': {
+    name: 'the statement was cancelled',
+    hint: "raise the role's statement_timeout if it has one",
+  },
+  '57P01': { name: 'the server is shutting down' },
+  '57P02': { name: 'the server has crashed' },
+  '57P03': { name: 'the server is starting up' },
+  '57P05': { name: 'the connection was idle for too long' },
+  '58': { name: 'the server met a system error', hint: "look at the server's log" },
+  '58P01': { name: 'the server misses a file', hint: "look at the server's log" },
+  F0: { name: 'the server cannot read its configuration' },
+  XX: { name: 'internal error of the server', hint: "look at the server's log" },
+};
+
+/** Of Node's system calls. */
+const SYSTEM_CODES: Readonly<Record<string, Meaning>> = {
+  ECONNREFUSED: { name: 'connection refused', hint: 'check that the server runs and its port' },
+  ECONNRESET: { name: 'the connection was reset' },
+  EPIPE: { name: 'the connection was lost' },
+  ETIMEDOUT: { name: 'the connection timed out' },
+  EHOSTUNREACH: { name: 'the host cannot be reached', hint: 'check network and policies' },
+  ENETUNREACH: { name: 'the network cannot be reached', hint: 'check network and policies' },
+  ENOTFOUND: { name: 'the host name is unknown', hint: 'correct the DSN, or check DNS' },
+  EAI_AGAIN: { name: 'the host name cannot be looked up now', hint: 'check DNS' },
+  ENOENT: { name: 'there is no such socket', hint: 'correct the path in the DSN' },
+};
+
+/** What pg says without a code. */
+const MESSAGES: readonly (readonly [RegExp, Meaning])[] = [
+  [/^timeout expired$/, { name: 'the server did not answer in time' }],
+  [/^Connection terminated/, { name: 'the connection was lost' }],
+  [/password must be a/, { name: 'the server asks for a password', hint: 'the DSN holds none' }],
+  [/^SASL/, { name: 'the login failed', hint: 'something that is no Postgres may have answered' }],
+  [
+    /does not support SSL/,
+    { name: 'the server has no TLS', hint: 'turn ssl on there, or say sslmode in the DSN' },
+  ],
+  [/establishing an SSL/, { name: 'the server did not begin TLS' }],
+];
+
+/** The statement took longer than this store waits; its connection is given up. */
+export class TimeoutError extends Error {
+  override readonly name = 'TimeoutError';
+  constructor(seconds: number) {
+    super(`no answer within ${seconds} s`);
+  }
+}
+
+/** What came over the connection is not what a Postgres says. */
+export class GarbledError extends Error {
+  override readonly name = 'GarbledError';
+  constructor() {
+    super('the answer is not one of a Postgres server');
+  }
+}
+
+/** SQLSTATE of a server's error. */
+export function sqlState(error: unknown): string | undefined {
+  return error instanceof DatabaseError ? error.code : undefined;
+}
+
+/**
+ * Whether the database refuses a value, and will refuse it again. A clash of ids is none of a
+ * record's doing: a sequence that stands behind its table, as after a careless restore.
+ */
+export function isRefusal(error: unknown): boolean {
+  const code = sqlState(error);
+  if (code === undefined) return false;
+  if (code === '23505' && isPrimaryKey(error as DatabaseError)) return false;
+  return meaningOf(code)?.class === 'data';
+}
+
+/**
+ * Tells any failure of a Postgres call in words that may be shown.
+ *
+ * @param doing what was tried, to read after "cannot": `connect to Postgres`
+ * @param options.refusable whether a value of a record was at stake, which the server may refuse
+ * @param options.hint what to do about a missing right, where that is known better
+ */
+export function postgresError(
+  doing: string,
+  thrown: unknown,
+  options: { readonly refusable?: boolean; readonly grant?: string } = {},
+): StoreError {
+  if (thrown instanceof StoreError) return thrown;
+  const code = sqlState(thrown);
+  if (code === undefined) return clientError(doing, thrown);
+  const error = thrown as DatabaseError;
+  const meaning = clash(error) ?? meaningOf(code);
+  const where = [
+    `SQLSTATE ${code}`,
+    error.constraint && `constraint ${error.constraint}`,
+    error.table && `table ${error.table}`,
+    error.column && `column ${error.column}`,
+  ];
+  const hint = (code === '42501' && options.grant) || meaning?.hint;
+  const what = meaning?.name ?? 'the server refuses';
+  return new StoreError(`cannot ${doing}: ${what} (${where.filter(Boolean).join(', ')})`, {
+    class: options.refusable === true && isRefusal(error) ? 'data' : 'transient',
+    ...(hint ? { hint } : {}),
+  });
+}
+
+function clientError(doing: string, thrown: unknown): StoreError {
+  if (thrown instanceof TimeoutError || thrown instanceof GarbledError) {
+    return new StoreError(`cannot ${doing}: ${thrown.message}`);
+  }
+  const { code, message } = thrown as NodeJS.ErrnoException;
+  const meaning =
+    (code && SYSTEM_CODES[code]) || MESSAGES.find(([pattern]) => pattern.test(message))?.[1];
+  if (meaning !== undefined) {
+    const suffix = code ? ` (${code})` : '';
+    const hint = meaning.hint === undefined ? {} : { hint: meaning.hint };
+    return new StoreError(`cannot ${doing}: ${meaning.name}${suffix}`, hint);
+  }
+  if (isAboutTls(thrown)) {
+    return new StoreError(`cannot ${doing}: TLS failed (${code ?? 'no code'})`, {
+      hint: 'check sslmode and sslrootcert in the DSN against the certificate of the server',
+    });
+  }
+  const name = thrown instanceof Error ? thrown.name : typeof thrown;
+  return new StoreError(`cannot ${doing}: ${code ?? name}`);
+}
+
+function meaningOf(code: string): Meaning | undefined {
+  return CODES[code] ?? CODES[code.slice(0, 2)];
+}
+
+function clash(error: DatabaseError): Meaning | undefined {
+  if (error.code !== '23505' || !isPrimaryKey(error)) return undefined;
+  return {
+    name: 'the next id is taken',
+    hint: "set the table's sequence to its highest id: SELECT setval(...)",
+  };
+}
+
+function isPrimaryKey({ constraint, table }: DatabaseError): boolean {
+  return constraint !== undefined && constraint === `${table}_pkey`;
+}

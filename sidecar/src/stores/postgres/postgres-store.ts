@@ -1,0 +1,222 @@
+import type { Logger } from 'pino';
+import type { ListQuery, Page } from '../../records/list.ts';
+import type { Rows } from '../../records/rows.ts';
+import type { DsnSource } from '../server/dsn-source.ts';
+import type { Step } from '../server/migrations.ts';
+import type { Appended, Gauge, Store } from '../store.ts';
+import { StoreError } from '../store-error.ts';
+import { appendRows, rehearse } from './append.ts';
+import { Names } from './ddl.ts';
+import { isRefusal, postgresError } from './errors.ts';
+import { readPage } from './list/read-page.ts';
+import { Readers } from './readers.ts';
+import { prepareSchema, type StepContext } from './schema.ts';
+import { checkRights, checkServer } from './server-check.ts';
+import { Session } from './session.ts';
+
+export interface PostgresStoreOptions {
+  readonly source: DsnSource;
+  /** Of this build. */
+  readonly version: string;
+  readonly log: Logger;
+  /** Of the schema, where they are not this build's own. */
+  readonly steps?: readonly Step<StepContext>[];
+}
+
+/** How long a look at the server's settings may take. */
+const LOOK_MS = 10_000;
+
+/** Creates the store that keeps records in Postgres. Nothing is connected before `open`. */
+export function postgresStore(options: PostgresStoreOptions): Store {
+  return new PostgresStore(options);
+}
+
+/** A connection for appends, on a database that was looked at. */
+interface Writer {
+  readonly session: Session;
+  readonly names: Names;
+}
+
+/**
+ * The store on a Postgres server, or what speaks its protocol. One connection appends, a few others
+ * list:
+ *
+ * - closed: not connected. `open` reads the DSN, connects, looks at settings, schema and rights.
+ * - open: there is a writer. One that an idle hour has taken away is replaced by the next append.
+ * - failed: a call failed and its connection was given up; `open` connects anew. Lists are refused
+ *   with what the failure said.
+ * - ended: after `close`, for good.
+ */
+class PostgresStore implements Store {
+  readonly driver = 'postgres';
+  readonly #options: PostgresStoreOptions;
+  readonly #log: Logger;
+  readonly #readers: Readers;
+  #writer: Writer | undefined;
+  #opening: Promise<Writer> | undefined;
+  #failure = new StoreError('the database is not open');
+  #isOpen = false;
+  #ended = false;
+  #connects = 0;
+  #warnings: readonly string[] = [];
+
+  constructor(options: PostgresStoreOptions) {
+    this.#options = options;
+    this.#log = options.log;
+    this.#readers = new Readers(() => options.source.current());
+  }
+
+  async open(): Promise<void> {
+    await this.#ready();
+  }
+
+  async append(rows: Rows): Promise<Appended> {
+    this.#refuseUnlessOpen();
+    const { session, names } = await this.#ready();
+    try {
+      return { duplicates: await appendRows(session, names, rows) };
+    } catch (error) {
+      const failure = postgresError('append', error, { refusable: true });
+      if (!isRefusal(error)) {
+        session.destroy();
+        this.#fail(failure);
+      }
+      throw failure;
+    }
+  }
+
+  async list(query: ListQuery, signal?: AbortSignal): Promise<Page> {
+    this.#refuseUnlessOpen();
+    const names = this.#writer?.names;
+    if (names === undefined) throw this.#failure;
+    const page = this.#readers.use((session) => readPage(session, names, query, signal));
+    try {
+      return await unlessAborted(page, signal);
+    } catch (error) {
+      throw postgresError('list', error);
+    }
+  }
+
+  async probe(): Promise<void> {
+    this.#refuseUnlessOpen();
+    const { session, names } = await this.#ready();
+    try {
+      await rehearse(session, names);
+    } catch (error) {
+      // A trial write has no record that could be refused.
+      session.destroy();
+      const failure = postgresError('write', error);
+      this.#fail(failure);
+      throw failure;
+    }
+  }
+
+  warnings(): readonly string[] {
+    return this.#warnings;
+  }
+
+  gauges(): readonly Gauge[] {
+    const writing = this.#writer?.session.isLost === false ? 1 : 0;
+    return [
+      {
+        name: 'connections',
+        help: 'Connections to the server that are there.',
+        value: writing + this.#readers.size,
+      },
+      {
+        name: 'connects_total',
+        type: 'counter',
+        help: 'Times the writer has connected to the server.',
+        value: this.#connects,
+      },
+    ];
+  }
+
+  async close(): Promise<void> {
+    this.#ended = true;
+    this.#isOpen = false;
+    this.#failure = new StoreError('the store is closed');
+    this.#readers.end();
+    this.#writer?.session.end();
+    this.#writer = undefined;
+  }
+
+  /** The writer, connected anew if it is lost. */
+  async #ready(): Promise<Writer> {
+    const writer = this.#writer;
+    if (writer?.session.isLost === false) return writer;
+    this.#opening ??= this.#connect();
+    try {
+      return await this.#opening;
+    } catch (error) {
+      const failure = postgresError('open the database', error);
+      this.#fail(failure);
+      throw failure;
+    } finally {
+      this.#opening = undefined;
+    }
+  }
+
+  async #connect(): Promise<Writer> {
+    if (this.#ended) throw this.#failure;
+    const { source, version, steps } = this.#options;
+    const dsn = source.current();
+    const session = await Session.connect(dsn);
+    try {
+      const names = new Names(dsn.schema);
+      const server = await checkServer(session, LOOK_MS);
+      const schema = { version, ...(steps === undefined ? {} : { steps }) };
+      const { migrated, warnings } = await prepareSchema(session, names, schema);
+      await checkRights(session, names, server.role, LOOK_MS);
+      if (this.#ended) throw this.#failure;
+      this.#writer = { session, names };
+      this.#isOpen = true;
+      this.#connects += 1;
+      this.#readers.dropIdle();
+      this.#warn([...dsn.warnings, ...server.warnings, ...warnings]);
+      const { serverVersion: server_version } = server;
+      this.#log.info({ server_version, ...migrated }, 'connected to Postgres');
+      return this.#writer;
+    } catch (error) {
+      session.destroy();
+      throw error;
+    }
+  }
+
+  #warn(warnings: readonly string[]): void {
+    for (const warning of warnings) {
+      if (!this.#warnings.includes(warning)) this.#log.warn(warning);
+    }
+    this.#warnings = warnings;
+  }
+
+  #fail(failure: StoreError): void {
+    if (this.#ended) return;
+    this.#isOpen = false;
+    this.#failure = failure;
+  }
+
+  #refuseUnlessOpen(): void {
+    if (!this.#isOpen) throw new StoreError(this.#failure.message, hintOf(this.#failure));
+  }
+}
+
+function hintOf({ hint }: StoreError): { hint?: string } {
+  return hint === undefined ? {} : { hint };
+}
+
+/** Answers the page, or rejects as soon as nobody waits for it; its connection is freed later. */
+async function unlessAborted<T>(page: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return page;
+  const { promise, reject } = Promise.withResolvers<never>();
+  const abort = () => reject(new StoreError('nobody waits for this list any more'));
+  signal.addEventListener('abort', abort, { once: true });
+  try {
+    if (signal.aborted) abort();
+    return await Promise.race([page, promise]);
+  } finally {
+    signal.removeEventListener('abort', abort);
+    // Whatever becomes of it is nobody's concern then.
+    page.catch(() => {});
+  }
+}

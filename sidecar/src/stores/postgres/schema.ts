@@ -1,0 +1,179 @@
+/**
+ * Brings a database to the schema of this build, once however many sidecars start together.
+ */
+
+import { setTimeout as sleep } from 'node:timers/promises';
+import { KINDS, type Kind } from '../../records/kinds.ts';
+import {
+  dueSteps,
+  LOCKED_KEY,
+  META_TABLE,
+  type Meta,
+  metaAfter,
+  metaRows,
+  NEVER_MIGRATED,
+  readMeta,
+  refuseOldWriter,
+  type Step,
+} from '../server/migrations.ts';
+import { StoreError } from '../store-error.ts';
+import { type FoundTable, readTables } from './catalogue.ts';
+import { createIndexSql, createMetaSql, createTableSql, indexesOf, type Names } from './ddl.ts';
+import { postgresError } from './errors.ts';
+import type { Session } from './session.ts';
+import { checkTable, missingIndexes } from './table-check.ts';
+
+/** What a step works on. */
+export interface StepContext {
+  readonly session: Session;
+  readonly names: Names;
+  /** What was there before the first step. */
+  readonly found: ReadonlyMap<Kind, FoundTable>;
+}
+
+/** New tables are empty and take milliseconds; a lock that somebody holds may take longer. */
+export const SCHEMA_MS = 60_000;
+
+export const STEPS: readonly Step<StepContext>[] = [
+  {
+    version: 1,
+    minWriter: 1,
+    async run({ session, names, found }) {
+      for (const kind of KINDS) {
+        if (found.has(kind)) continue;
+        await session.query(createTableSql(kind, names), [], SCHEMA_MS);
+        for (const index of indexesOf(kind)) {
+          await session.query(createIndexSql(kind, index, names), [], SCHEMA_MS);
+        }
+      }
+    },
+  },
+];
+
+export interface SchemaOptions {
+  /** Of this build. */
+  readonly version: string;
+  readonly steps?: readonly Step<StepContext>[];
+}
+
+export interface Prepared {
+  /** Versions before and after, if anything was done. */
+  readonly migrated?: { readonly from: number; readonly to: number };
+  readonly warnings: readonly string[];
+}
+
+/**
+ * Makes what is missing in one transaction, or does nothing: killed at any moment, the next start
+ * begins from the same state. Looks first without any lock, so that a role without the right to
+ * create can use what is there.
+ *
+ * @throws {StoreError} with the reason
+ */
+export async function prepareSchema(
+  session: Session,
+  names: Names,
+  { version, steps = STEPS }: SchemaOptions,
+): Promise<Prepared> {
+  try {
+    const { meta, found } = await look(session, names, steps);
+    if (isComplete(meta, found, steps)) return { warnings: warnings(found, names) };
+  } catch (error) {
+    throw postgresError('look at the tables', error);
+  }
+  try {
+    return await migrate(session, names, steps, version);
+  } catch (error) {
+    session.destroy();
+    throw postgresError('create the tables', error, {
+      grant:
+        "let the sidecar's role create them (GRANT CREATE ON SCHEMA ... TO ...), or create them with another role's DSN first",
+    });
+  }
+}
+
+/** Polling leaves the connection free to notice its end, and others' CONCURRENTLY to go on. */
+const LOCK_POLL_MS = 100;
+/** One for all databases: it is theirs alone. */
+const LOCK = 'SELECT pg_try_advisory_xact_lock(7002653041946227315)';
+
+async function migrate(
+  session: Session,
+  names: Names,
+  steps: readonly Step<StepContext>[],
+  version: string,
+): Promise<Prepared> {
+  const run = (sql: string, values: readonly string[] = []) =>
+    session.query(sql, values, SCHEMA_MS);
+  // Each statement must see what others have committed meanwhile.
+  await run('BEGIN ISOLATION LEVEL READ COMMITTED');
+  await takeTurn(session);
+  if (!(await exists(session, names))) await run(createMetaSql(names));
+  const insert = `INSERT INTO ${names.meta} (key, value) VALUES ($1, $2)`;
+  await run(`${insert} ON CONFLICT (key) DO NOTHING`, [LOCKED_KEY, '0']);
+  // The lock that counts; the advisory one only keeps others from failing.
+  await run(`SELECT value FROM ${names.meta} WHERE key = $1 FOR UPDATE`, [LOCKED_KEY]);
+  const { meta, found } = await look(session, names, steps);
+  if (isComplete(meta, found, steps)) {
+    await run('COMMIT');
+    return { warnings: warnings(found, names) };
+  }
+  const due = found.size < KINDS.length ? steps : dueSteps(meta, steps);
+  for (const step of due) await step.run({ session, names, found });
+  const after = metaAfter(meta, steps, version);
+  for (const row of metaRows(after)) {
+    await run(`${insert} ON CONFLICT (key) DO UPDATE SET value = excluded.value`, row);
+  }
+  await run('COMMIT');
+  const migrated = { from: meta.schemaVersion, to: after.schemaVersion };
+  return { migrated, warnings: warnings(found, names) };
+}
+
+async function takeTurn(session: Session): Promise<void> {
+  const deadline = performance.now() + SCHEMA_MS;
+  for (;;) {
+    const [[got] = []] = await session.query(LOCK, [], SCHEMA_MS);
+    if (got === 't') return;
+    if (performance.now() > deadline) {
+      throw new StoreError('another sidecar has been changing the schema for a minute');
+    }
+    await sleep(LOCK_POLL_MS);
+  }
+}
+
+/** @throws {StoreError} where this build must not write */
+async function look(session: Session, names: Names, steps: readonly Step<StepContext>[]) {
+  const meta = await loadMeta(session, names);
+  refuseOldWriter(meta, steps);
+  const found = await readTables(session, names, SCHEMA_MS);
+  for (const table of found.values()) checkTable(table);
+  return { meta, found };
+}
+
+async function loadMeta(session: Session, names: Names): Promise<Meta> {
+  if (!(await exists(session, names))) return NEVER_MIGRATED;
+  try {
+    const rows = await session.query(`SELECT key, value FROM ${names.meta}`, [], SCHEMA_MS);
+    return readMeta(rows.map(([key, value]) => [key ?? '', value ?? null] as const));
+  } catch (error) {
+    throw postgresError(`read ${META_TABLE}`, error, {
+      grant: `GRANT SELECT ON ${META_TABLE} to the sidecar's role`,
+    });
+  }
+}
+
+async function exists(session: Session, names: Names): Promise<boolean> {
+  const [[found] = []] = await session.query('SELECT to_regclass($1)', [names.meta], SCHEMA_MS);
+  return found !== null && found !== undefined;
+}
+
+function isComplete(
+  meta: Meta,
+  found: ReadonlyMap<Kind, FoundTable>,
+  steps: readonly Step<StepContext>[],
+): boolean {
+  return dueSteps(meta, steps).length === 0 && found.size === KINDS.length;
+}
+
+function warnings(found: ReadonlyMap<Kind, FoundTable>, names: Names): string[] {
+  return [...found.values()].flatMap((table) => missingIndexes(table, names));
+}

@@ -1,0 +1,72 @@
+/** Whether a table that may be somebody else's can take the records. */
+
+import type { Column } from '../../records/kinds.ts';
+import { StoreError } from '../store-error.ts';
+import type { FoundColumn, FoundTable } from './catalogue.ts';
+import { createIndexSql, indexesOf, type Names } from './ddl.ts';
+
+const TYPES: Readonly<Record<Column['type'], readonly string[]>> = {
+  time: ['text', 'character varying'],
+  text: ['text', 'character varying'],
+  event_id: ['text', 'character varying'],
+  number: ['double precision'],
+};
+
+/**
+ * Refuses a table whose rows would be lost, altered or listed in a wrong order. Columns beyond ours
+ * are welcome as long as a row can be inserted without them.
+ *
+ * @throws {StoreError} naming what is in the way
+ */
+export function checkTable(table: FoundTable): void {
+  const { kind, relkind, columns, indexes } = table;
+  const refuse = (why: string): never => {
+    throw new StoreError(`the table ${kind.table} in this database cannot be used: ${why}`, {
+      hint: 'convert it as docs/databases.md says, rename it, or name another schema in search_path',
+    });
+  };
+  if (relkind !== 'r' && relkind !== 'p') refuse('it is no table');
+  const id = columns.find(({ name }) => name === 'id');
+  if (id === undefined || !/^(bigint|integer)$/.test(id.type)) refuse('it has no numeric id');
+  else if (!id.hasDefault) refuse('its id has no sequence');
+  for (const column of kind.columns) {
+    const found = columns.find(({ name }) => name === column.name);
+    const why = found === undefined ? `it has no column ${column.name}` : unfit(column, found);
+    if (why !== undefined) refuse(why);
+  }
+  const known = new Set(['id', ...kind.columns.map(({ name }) => name)]);
+  const demanding = columns.find(
+    (column) =>
+      !known.has(column.name) && column.notNull && !column.hasDefault && !column.generated,
+  );
+  if (demanding !== undefined) refuse('a column that is not ours is NOT NULL and has no default');
+  const unique = indexes.some((index) => index.unique && index.columns.join() === 'event_id');
+  if (!unique) refuse('event_id has no unique index');
+}
+
+/**
+ * Says which lists are slow for want of an index. None is built here: that takes minutes in a large
+ * table, and whoever dropped it had a reason.
+ */
+export function missingIndexes(table: FoundTable, names: Names): string[] {
+  return indexesOf(table.kind)
+    .filter((index) => {
+      const wanted = index.columns.join();
+      return !table.indexes.some(({ columns }) => `${columns.join()},`.startsWith(`${wanted},`));
+    })
+    .map((index) => {
+      const [column] = index.columns;
+      const sql = createIndexSql(table.kind, index, names, 'CONCURRENTLY');
+      return `${table.kind.table} has no index for lists by ${column}; they are slow: ${sql}`;
+    });
+}
+
+function unfit(column: Column, found: FoundColumn): string | undefined {
+  const { name } = column;
+  if (!TYPES[column.type].includes(found.type)) return `its column ${name} is ${found.type}`;
+  if (found.generated) return `its column ${name} is generated`;
+  if (column.type === 'number') return undefined;
+  if (!found.exact) return `its column ${name} takes different texts for equal`;
+  if (column.type === 'time' && !found.byBytes) return 'its column ts is not ordered by bytes';
+  return undefined;
+}
