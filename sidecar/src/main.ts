@@ -1,3 +1,4 @@
+import { withStorageChecked } from './config/check-storage.ts';
 import { loadConfig } from './config/config.ts';
 import { configReport } from './config/report.ts';
 import { modeOf, USAGE } from './life/arguments.ts';
@@ -11,7 +12,7 @@ switch (mode) {
     await run(loadConfig(process.env));
     break;
   case 'check': {
-    const loaded = loadConfig(process.env);
+    const loaded = withStorageChecked(loadConfig(process.env));
     process.stdout.write(configReport(loaded));
     process.exitCode = loaded.errors.length === 0 ? 0 : 2;
     break;

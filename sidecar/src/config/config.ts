@@ -1,6 +1,6 @@
 import type { LogLevel } from '../telemetry/log.ts';
 import { type Address, collide } from './address.ts';
-import { readSmallFile } from './dsn.ts';
+import { readSmallFile } from './small-file.ts';
 import { chooseStorage, type Storage } from './storage.ts';
 import { unknownNames } from './unknown-names.ts';
 import * as variables from './variables.ts';

@@ -26,5 +26,7 @@ function summary(config: Config): string[] {
 
 function storageOf({ storage }: Config): string {
   if ('unusable' in storage) return `${storage.driver}, down`;
-  return storage.driver === 'sqlite' ? `sqlite at ${shown(storage.path)}` : 'none, nothing is kept';
+  if ('path' in storage) return `sqlite at ${shown(storage.path)}`;
+  if ('places' in storage) return `${storage.driver} by a DSN`;
+  return 'none, nothing is kept';
 }

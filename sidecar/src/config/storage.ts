@@ -1,17 +1,35 @@
 import { shown } from './bad-value.ts';
-import { driverOf, type ServerDriver } from './dsn.ts';
+import { DsnError } from './dsn/dsn-error.ts';
+import { type DsnPlaces, findDsn } from './dsn/find-dsn.ts';
+import { formOf, trimmed } from './dsn/form.ts';
+import { parseDsn } from './dsn/parse-dsn.ts';
+import type { ServerDsn } from './server-dsn.ts';
 import { DRIVER, type Driver, DSN, DSN_FILE, SQLITE_PATH } from './variables.ts';
+
+type ServerDriver = ServerDsn['driver'];
 
 /** Which store keeps the records. */
 export type Storage =
   | { readonly driver: 'none' }
   | { readonly driver: 'sqlite'; readonly path: string }
+  | ServerStorage
   | {
       /** What was asked for, as far as it can be told. */
       readonly driver: 'sqlite' | ServerDriver | 'unknown';
       /** Why it cannot work, and what to do. */
       readonly unusable: string;
     };
+
+/**
+ * A server whose DSN is read at each attempt to connect: the one in a file may come late, be
+ * rotated, or be mended.
+ */
+export interface ServerStorage {
+  /** `unknown` where only a DSN that is not there yet can tell. */
+  readonly driver: ServerDriver | 'unknown';
+  /** Hold a secret. */
+  readonly places: DsnPlaces;
+}
 
 /** The variables that select a store, as they are set; empty ones are absent. */
 export interface StorageVariables {
@@ -20,9 +38,6 @@ export interface StorageVariables {
   readonly dsn?: string | undefined;
   readonly dsnFile?: string | undefined;
 }
-
-/** The stores for servers are not there yet. */
-const NOT_IN_THIS_BUILD = 'is not in this build; sqlite and none are';
 
 /**
  * Resolves the variables to one store. Never falls back to the no-op: what was asked for and
@@ -67,7 +82,7 @@ export function chooseStorage(
     const unusable = `${DRIVER.name} is ${asked}, but neither ${DSN.name} nor ${DSN_FILE.name} is set`;
     return { driver: asked, unusable };
   }
-  return chooseServer(driver, set, read, warn);
+  return chooseServer(driver, { dsn: set.dsn, dsnFile: set.dsnFile }, read);
 }
 
 function butIs(names: readonly unknown[]): string {
@@ -99,57 +114,28 @@ function wrongPath(path: string): string | undefined {
   return undefined;
 }
 
+/** A DSN that only the environment holds cannot change: what is wrong with it stays so. */
 function chooseServer(
   driver: ServerDriver | undefined,
-  set: StorageVariables,
+  places: DsnPlaces,
   read: (path: string) => string,
-  warn: (warning: string) => void,
 ): Storage {
-  const found = findDsn(set, read);
-  if (found.dsn === undefined) {
-    return { driver: driver ?? 'unknown', unusable: `${found.problem}; ${server(driver)}` };
+  const found = findDsn(places, read);
+  const meant = driver ?? ('text' in found ? meantDriver(found.text) : undefined) ?? 'unknown';
+  if (places.dsnFile !== undefined) return { driver: meant, places };
+  if ('missing' in found) return { driver: meant, unusable: found.missing };
+  try {
+    return { driver: parseDsn(found.text, driver).driver, places };
+  } catch (error) {
+    const what = error instanceof DsnError ? error.message : 'cannot be understood';
+    return { driver: meant, unusable: `the DSN in ${found.from} ${what}` };
   }
-  if (found.problem !== undefined) warn(`${found.problem}; ${DSN.name} is used`);
-  const meant = driverOf(found.dsn);
-  if (meant === undefined) {
-    const unusable = `${found.from} begins with a scheme that is none of postgres, postgresql, mysql and mariadb`;
-    return { driver: driver ?? 'unknown', unusable };
-  }
-  if (driver !== undefined && meant.certain && meant.driver !== driver) {
-    const unusable = `${DRIVER.name} is ${driver}, but ${found.from} holds a DSN for ${meant.driver}`;
-    return { driver, unusable };
-  }
-  const chosen = driver ?? meant.driver;
-  return { driver: chosen, unusable: server(chosen) };
 }
 
-function server(driver: ServerDriver | undefined): string {
-  return driver === undefined
-    ? `storage on a server ${NOT_IN_THIS_BUILD}`
-    : `the driver ${driver} ${NOT_IN_THIS_BUILD}`;
-}
-
-/** The file's DSN if it exists and is not blank, else the variable's. */
-function findDsn(
-  set: StorageVariables,
-  read: (path: string) => string,
-): { dsn?: string; from?: string; problem?: string } {
-  let problem: string | undefined;
-  if (set.dsnFile !== undefined) {
-    try {
-      const dsn = read(set.dsnFile);
-      if (dsn.trim() !== '') return { dsn, from: DSN_FILE.name };
-      problem = `the file that ${DSN_FILE.name} names is blank`;
-    } catch (error) {
-      problem = `the file that ${DSN_FILE.name} names, ${shown(set.dsnFile)}, cannot be read (${codeOf(error)})`;
-    }
+function meantDriver(text: string): ServerDriver | undefined {
+  try {
+    return formOf(trimmed(text), undefined).driver;
+  } catch {
+    return undefined;
   }
-  const because = problem === undefined ? {} : { problem };
-  if (set.dsn === undefined) return because;
-  if (set.dsn.trim() !== '') return { ...because, dsn: set.dsn, from: DSN.name };
-  return { problem: problem ?? `${DSN.name} is blank` };
-}
-
-function codeOf(error: unknown): string {
-  return (error as NodeJS.ErrnoException).code ?? 'unknown error';
 }

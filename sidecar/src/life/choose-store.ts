@@ -1,19 +1,24 @@
 import type { Config } from '../config/config.ts';
 import { noopStore } from '../stores/noop.ts';
+import type { DsnSource } from '../stores/server/dsn-source.ts';
 import type { Store } from '../stores/store.ts';
+import { StoreError } from '../stores/store-error.ts';
 import { unusableStore } from '../stores/unusable.ts';
 import type { createLog } from '../telemetry/log.ts';
+import { serverStore } from './server-store.ts';
 import { VERSION } from './version.ts';
+
+type Log = ReturnType<typeof createLog>;
 
 /**
  * Creates the store that the configuration asks for, and loads its code only then. Never throws:
  * a store that cannot be is one that is down.
  */
-export async function chooseStore(
-  { storage, sqliteCacheBytes }: Config,
-  log: ReturnType<typeof createLog>,
-): Promise<Store> {
+export async function chooseStore({ storage, sqliteCacheBytes }: Config, log: Log): Promise<Store> {
   if ('unusable' in storage) return unusableStore(storage.driver, storage.unusable);
+  if ('places' in storage) {
+    return serverStore(storage, (driver, source) => loadServer(driver, source, log), log);
+  }
   if (storage.driver === 'none') return noopStore();
   try {
     const { sqliteStore } = await import('../stores/sqlite/sqlite-store.ts');
@@ -23,4 +28,12 @@ export async function chooseStore(
     const code = (error as NodeJS.ErrnoException).code ?? 'unknown error';
     return unusableStore(storage.driver, `the driver's code cannot be loaded (${code})`);
   }
+}
+
+async function loadServer(
+  driver: 'postgres' | 'mysql',
+  _source: DsnSource,
+  _log: Log,
+): Promise<Store> {
+  throw new StoreError(`the driver ${driver} is not in this build`);
 }

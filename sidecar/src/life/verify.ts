@@ -8,10 +8,17 @@ export interface Verified {
 /** Checks the database file that the configuration names, in full, while no sidecar uses it. */
 export async function verifyDatabase({ storage, sqliteCacheBytes }: Config): Promise<Verified> {
   if (!('path' in storage)) {
-    const why = 'unusable' in storage ? storage.unusable : 'STORAGE_SQLITE_PATH is not set';
-    return { report: `There is no database to check: ${why}.\n`, code: 2 };
+    return { report: `There is no database to check: ${whyNot(storage)}.\n`, code: 2 };
   }
   const { verifyFile } = await import('../stores/sqlite/verify-file.ts');
   const { sound, report } = await verifyFile(storage.path, sqliteCacheBytes);
   return { report, code: sound ? 0 : 1 };
+}
+
+function whyNot(storage: Exclude<Config['storage'], { path: string }>): string {
+  if ('unusable' in storage) return storage.unusable;
+  if ('places' in storage) {
+    return "storage is on a server, and this checks SQLite's files; use the server's own tools";
+  }
+  return 'STORAGE_SQLITE_PATH is not set';
 }

@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { withStorageChecked } from '../../../sidecar/src/config/check-storage.ts';
 import { type Environment, loadConfig } from '../../../sidecar/src/config/config.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 
@@ -9,12 +10,18 @@ const files: Record<string, string> = {
   '/dsn/blank': ' \n',
 };
 
-function load(env: Environment) {
-  return loadConfig(env, (path) => {
-    const text = files[path];
-    if (text === undefined) throw Object.assign(new Error(path), { code: 'ENOENT' });
-    return text;
-  });
+function read(path: string): string {
+  const text = files[path];
+  if (text === undefined) throw Object.assign(new Error(path), { code: 'ENOENT' });
+  return text;
+}
+
+const load = (env: Environment) => loadConfig(env, read);
+
+/** What `--check` would say. */
+function checked(env: Environment) {
+  const { errors, warnings } = withStorageChecked(load(env), read);
+  return { errors, warnings };
 }
 
 /** The driver, and why it is unusable if it is. */
@@ -69,20 +76,20 @@ describe('storage is chosen', () => {
     ['mysql://u:p@db/x', 'mysql'],
     ['mariadb://u:p@db/x', 'mysql'],
     ['host=db user=u password=p', 'postgres'],
-    [' host = db', 'postgres'],
+    [' host = db user=u', 'postgres'],
     ['u:p@tcp(db:3306)/x?tls=true', 'mysql'],
     ['u://p@tcp(db:3306)/x', 'mysql'],
     ['u@unix(/run/mysqld.sock)/x', 'mysql'],
   ] as const)('by the form of a DSN: %s is for %s', ([dsn, driver]) => {
-    const { unusable, driver: found } = chosen({ STORAGE_DSN: dsn });
-    expect(found).toBe(driver);
-    expect(unusable).toContain(`the driver ${driver} is not in this build`);
+    const { config, errors, warnings } = load({ STORAGE_DSN: dsn });
+    expect(config.storage).toEqual({ driver, places: { dsn, dsnFile: undefined } });
+    expect([...errors, ...warnings]).toEqual([]);
   });
 
   it('by the driver where the form of the DSN leaves it open', () => {
-    const env = { STORAGE_DSN: 'host=db user=u', STORAGE_DRIVER: 'mysql' };
-    expect(chosen(env)).toMatchObject({ driver: 'mysql' });
-    expect(chosen(env).unusable).toContain('not in this build');
+    const env = { STORAGE_DSN: 'a=b@/x', STORAGE_DRIVER: 'mysql' };
+    expect(chosen(env)).toEqual({ driver: 'mysql' });
+    expect(chosen({ STORAGE_DSN: 'a=b@/x' }).driver).toBe('postgres');
   });
 });
 
@@ -128,13 +135,7 @@ describe('storage is down', () => {
       "a driver differs from the DSN's scheme",
       { STORAGE_DRIVER: 'mysql', STORAGE_DSN: 'postgres://u:p@db/x' },
       'mysql',
-      ['STORAGE_DRIVER is mysql', 'STORAGE_DSN holds a DSN for postgres'],
-    ],
-    [
-      "a driver differs from the file's scheme",
-      { STORAGE_DRIVER: 'mysql', STORAGE_DSN_FILE: '/dsn/postgres' },
-      'mysql',
-      ['STORAGE_DRIVER is mysql', 'STORAGE_DSN_FILE holds a DSN for postgres'],
+      ['STORAGE_DSN is for postgres by its scheme', 'STORAGE_DRIVER is mysql'],
     ],
     [
       'the driver is not known',
@@ -167,19 +168,7 @@ describe('storage is down', () => {
       "the DSN's scheme is not known",
       { STORAGE_DSN: 'oracle://u:p@db/x' },
       'unknown',
-      ['STORAGE_DSN begins with a scheme'],
-    ],
-    [
-      'the file is missing',
-      { STORAGE_DSN_FILE: '/dsn/missing' },
-      'unknown',
-      ['STORAGE_DSN_FILE', 'ENOENT'],
-    ],
-    [
-      'the file is blank',
-      { STORAGE_DSN_FILE: '/dsn/blank', STORAGE_DRIVER: 'postgres' },
-      'postgres',
-      ['STORAGE_DSN_FILE names is blank'],
+      ['the DSN in STORAGE_DSN begins with a scheme'],
     ],
   ] as const)('where %s', ([, env, driver, words]) => {
     const storage = chosen(env);
@@ -193,20 +182,36 @@ describe('storage is down', () => {
 describe('a DSN in a file', () => {
   const mysql = 'mysql://u:p@db/x';
 
-  it('goes before the one in the environment', () => {
+  it('tells the driver, and goes before the one in the environment', () => {
     const env = { STORAGE_DSN: mysql, STORAGE_DSN_FILE: '/dsn/postgres' };
-    expect(chosen(env).driver).toBe('postgres');
-    expect(load(env).warnings).toEqual([]);
+    expect(load(env).config.storage).toEqual({
+      driver: 'postgres',
+      places: { dsn: mysql, dsnFile: '/dsn/postgres' },
+    });
+    expect(checked(env)).toEqual({ errors: [], warnings: [] });
   });
 
   it.for(['/dsn/blank', '/dsn/missing'])(
-    'gives way to it where it is %s, with a warning',
+    'gives way to it where it is %s, which --check tells',
     (path) => {
-      const { config, warnings } = load({ STORAGE_DSN: mysql, STORAGE_DSN_FILE: path });
-      expect(config.storage.driver).toBe('mysql');
-      expect(warnings).toEqual([expect.stringContaining('STORAGE_DSN is used')]);
+      const env = { STORAGE_DSN: mysql, STORAGE_DSN_FILE: path };
+      expect(load(env).config.storage.driver).toBe('mysql');
+      expect(checked(env).warnings).toEqual([expect.stringContaining('STORAGE_DSN is used')]);
     },
   );
+
+  it.for([
+    [{ STORAGE_DSN_FILE: '/dsn/missing' }, 'unknown', 'ENOENT'],
+    [{ STORAGE_DSN_FILE: '/dsn/missing', STORAGE_DSN: ' ' }, 'unknown', 'ENOENT'],
+    [{ STORAGE_DSN_FILE: '/dsn/blank', STORAGE_DRIVER: 'postgres' }, 'postgres', 'is blank'],
+    [{ STORAGE_DSN_FILE: '/dsn/postgres', STORAGE_DRIVER: 'mysql' }, 'mysql', 'for postgres'],
+    [{ STORAGE_DSN_FILE: '/dsn/missing', STORAGE_DSN: 'mysql://db' }, 'mysql', 'no user'],
+  ] as const)('may be mended, so it is never unusable: %j', ([env, driver, problem]) => {
+    expect(chosen(env)).toEqual({ driver });
+    expect(load(env).errors).toEqual([]);
+    expect(checked(env).errors).toEqual([expect.stringContaining(problem)]);
+    expect(checked(env).errors).toEqual([expect.stringContaining('storage is down: ')]);
+  });
 
   it('is read from a real file, and from nothing that could block or be huge', async () => {
     await using directory = await temporaryDirectory();
@@ -218,11 +223,19 @@ describe('a DSN in a file', () => {
     execFileSync('mkfifo', [directory.path('fifo')]);
     writeFileSync(directory.path('huge'), 'x'.repeat(70_000));
     for (const name of ['directory', 'fifo', 'huge', 'missing']) {
-      const { storage } = loadConfig({ STORAGE_DSN_FILE: directory.path(name) }).config;
-      expect(storage).toMatchObject({
-        driver: 'unknown',
-        unusable: expect.stringContaining('cannot be read'),
-      });
+      const loaded = withStorageChecked(loadConfig({ STORAGE_DSN_FILE: directory.path(name) }));
+      expect(loaded.config.storage.driver).toBe('unknown');
+      expect(loaded.errors).toEqual([expect.stringContaining('cannot be read')]);
     }
+  });
+});
+
+describe('--check', () => {
+  it('tells keys without effect, and certificates that cannot be read', () => {
+    const STORAGE_DSN = 'postgres://u:hunter2@db/x?pool_max_conns=3&sslrootcert=/no/hunter2';
+    const { errors, warnings } = checked({ STORAGE_DSN });
+    expect(warnings).toEqual([expect.stringContaining('pool_max_conns')]);
+    expect(errors).toEqual([expect.stringContaining('certificate authority')]);
+    expect([...errors, ...warnings].join()).not.toContain('hunter2');
   });
 });
