@@ -1,0 +1,183 @@
+/**
+ * Brings a database to the schema of this build, while others may be about to do the same. DDL
+ * commits by itself here, so the row that serialises it is locked by a second connection.
+ */
+
+import { createHash } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import {
+  dueSteps,
+  LOCKED_KEY,
+  META_TABLE,
+  type Meta,
+  metaAfter,
+  metaRows,
+  NEVER_MIGRATED,
+  readMeta,
+  refuseOldWriter,
+  type Step,
+} from '../server/migrations.ts';
+import { StoreError } from '../store-error.ts';
+import { addIndexSql, COLLATIONS, type Collation, CREATE_META_SQL, createTableSql } from './ddl.ts';
+import { errorNumber } from './errors.ts';
+import type { Session } from './session.ts';
+import { checkTables } from './table-check.ts';
+
+/** An index on a large table takes its time. */
+const DDL_MS = 3_600_000;
+/** Seconds to wait for the row that another sidecar has locked; then the recorder tries again. */
+const LOCK_SECONDS = 60;
+const LOCK_MS = (LOCK_SECONDS + 10) * 1_000;
+/** The advisory lock only keeps others from waiting on the row: not worth more. */
+const POLLS = 50;
+const POLL_MS = 200;
+
+/** Somebody else was faster: table, column or index exist. */
+const EXISTS: ReadonlySet<number> = new Set([1050, 1060, 1061]);
+
+const STEPS: readonly Step<Session>[] = [{ version: 1, minWriter: 1, run: completeTables }];
+
+/** What a migration did, for the log. */
+export interface Migrated {
+  readonly from: number;
+  readonly to: number;
+}
+
+/**
+ * Runs the steps that are due and makes what is missing. Where nothing is, it reads alone, so that a
+ * user without the right to change tables can be given the work.
+ *
+ * @param another connects once more, to the same server
+ * @param writtenBy version of this build
+ * @returns undefined when the database was up to date
+ * @throws the driver's error, or a StoreError when the database cannot be used
+ */
+export async function migrate(
+  session: Session,
+  another: () => Promise<Session>,
+  writtenBy: string,
+): Promise<Migrated | undefined> {
+  const before = await look(session);
+  if (!before.isDue) return undefined;
+  const locker = await another();
+  try {
+    await lockVersion(session, locker);
+    const { meta, isDue } = await look(session);
+    if (!isDue) return undefined;
+    for (const step of dueSteps(meta, STEPS)) await step.run(session);
+    await completeTables(session);
+    const after = metaAfter(meta, STEPS, writtenBy);
+    for (const [key, value] of metaRows(after)) await writeMeta(locker, key, value);
+    await locker.run('COMMIT');
+    return { from: meta.schemaVersion, to: after.schemaVersion };
+  } finally {
+    await locker.end();
+  }
+}
+
+/** @throws {StoreError} for a database that this build must not write */
+async function look(session: Session): Promise<{ meta: Meta; isDue: boolean }> {
+  const meta = await metaOf(session);
+  refuseOldWriter(meta, STEPS);
+  const tables = await checkTables(session);
+  const isComplete = tables.every(({ exists, missingIndexes }) => exists && !missingIndexes[0]);
+  return { meta, isDue: !isComplete || dueSteps(meta, STEPS).length > 0 };
+}
+
+async function metaOf(session: Session): Promise<Meta> {
+  const table = await session.execute(
+    `SELECT column_name FROM information_schema.columns
+      WHERE table_schema = DATABASE() AND table_name = '${META_TABLE}'`,
+  );
+  if (table.rows.length === 0) return NEVER_MIGRATED;
+  const names = new Set(table.rows.map(([name]) => String(name).toLowerCase()));
+  if (!names.has('key') || !names.has('value')) {
+    throw new StoreError(`the table ${META_TABLE} in this database lacks key or value`, {
+      hint: 'name another database in the DSN, or rename that table',
+    });
+  }
+  const { rows } = await session.execute(`SELECT \`key\`, value FROM ${META_TABLE}`);
+  return readMeta(
+    rows.map(([key, value]) => [String(key), value == null ? null : String(value)] as const),
+  );
+}
+
+async function lockVersion(session: Session, locker: Session): Promise<void> {
+  await advise(locker);
+  if ((await locker.execute(META_EXISTS_SQL)).rows.length === 0) {
+    await change(session, CREATE_META_SQL);
+  }
+  await session.execute(
+    `INSERT INTO ${META_TABLE} (\`key\`, value) VALUES (?, ?) ON DUPLICATE KEY UPDATE value = value`,
+    [LOCKED_KEY, '0'],
+  );
+  // It is silent while the other one builds an index.
+  await locker.run(
+    `SET SESSION innodb_lock_wait_timeout = ${LOCK_SECONDS}, SESSION wait_timeout = ${DDL_MS / 1_000}`,
+  );
+  const ends = await locker.run("SHOW VARIABLES LIKE 'idle_transaction_timeout'");
+  if (ends.rows.length > 0) await locker.run('SET SESSION idle_transaction_timeout = 0');
+  await locker.run('START TRANSACTION');
+  await locker.execute(
+    `SELECT value FROM ${META_TABLE} WHERE \`key\` = ? FOR UPDATE`,
+    [LOCKED_KEY],
+    LOCK_MS,
+  );
+}
+
+const META_EXISTS_SQL = `SELECT 1 FROM information_schema.tables
+  WHERE table_schema = DATABASE() AND table_name = '${META_TABLE}'`;
+
+/** GET_LOCK is for the whole server, so the database is in its name, of 64 characters at most. */
+async function advise(locker: Session): Promise<void> {
+  const hash = createHash('sha256').update(locker.dsn.database).digest('hex').slice(0, 40);
+  try {
+    for (let poll = 0; poll < POLLS; poll++) {
+      const { rows } = await locker.execute('SELECT GET_LOCK(?, 0)', [`agenttier:${hash}`]);
+      if (Number(rows[0]?.[0]) === 1) return;
+      await sleep(POLL_MS);
+    }
+  } catch (error) {
+    // Not every engine has it, and the row serialises without it.
+    if (errorNumber(error) === undefined) throw error;
+  }
+}
+
+async function completeTables(session: Session): Promise<void> {
+  const tables = await checkTables(session);
+  if (tables.every(({ exists, missingIndexes }) => exists && !missingIndexes[0])) return;
+  const collation = await chooseCollation(session);
+  for (const { kind, exists, missingIndexes } of tables) {
+    if (!exists) await change(session, createTableSql(kind, collation));
+    for (const index of missingIndexes) await change(session, addIndexSql(kind, index));
+  }
+}
+
+async function change(session: Session, sql: string): Promise<void> {
+  try {
+    await session.run(sql, DDL_MS);
+  } catch (error) {
+    if (!EXISTS.has(errorNumber(error) ?? 0)) throw error;
+  }
+}
+
+async function writeMeta(session: Session, key: string, value: string): Promise<void> {
+  await session.execute(
+    `INSERT INTO ${META_TABLE} (\`key\`, value) VALUES (?, ?) ON DUPLICATE KEY UPDATE value = ?`,
+    [key, value, value],
+  );
+}
+
+/** @throws {StoreError} when the server has no collation that compares by bytes */
+async function chooseCollation(session: Session): Promise<Collation> {
+  const names = COLLATIONS.map((name) => `'${name}'`).join(', ');
+  const { rows } = await session.execute(
+    `SELECT collation_name FROM information_schema.collations WHERE collation_name IN (${names})`,
+  );
+  const found = new Set(rows.map(([name]) => name));
+  const chosen = COLLATIONS.find((name) => found.has(name));
+  if (chosen !== undefined) return chosen;
+  throw new StoreError(`the server has no collation of ${COLLATIONS.join(' or ')}`, {
+    hint: 'use MySQL 8 or later, or MariaDB 10.6 or later: others ignore trailing blanks',
+  });
+}

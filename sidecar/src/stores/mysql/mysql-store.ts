@@ -1,0 +1,238 @@
+import type { ServerDsn } from '../../config/server-dsn.ts';
+import { newEventId } from '../../records/event-id.ts';
+import { KINDS } from '../../records/kinds.ts';
+import type { ListQuery, Page } from '../../records/list.ts';
+import { type Rows, RowWriter } from '../../records/rows.ts';
+import { formatTime } from '../../records/time.ts';
+import type { Log } from '../../telemetry/log.ts';
+import { type DialTarget, dial } from '../server/dial.ts';
+import type { DsnSource } from '../server/dsn-source.ts';
+import type { Appended, Gauge, Store } from '../store.ts';
+import { StoreError } from '../store-error.ts';
+import { appendRows, rehearseRows } from './append.ts';
+import { errorNumber, keepsConnection, serverError } from './errors.ts';
+import { readPage } from './list.ts';
+import { migrate } from './migrate.ts';
+import { Readers } from './readers.ts';
+import { prepareSession, type ServerFacts } from './server-facts.ts';
+import { Session } from './session.ts';
+
+export interface MysqlStoreOptions {
+  /** Asked at each connection attempt. */
+  readonly source: DsnSource;
+  /** Of this build. */
+  readonly version: string;
+  readonly log: Log;
+}
+
+/** Creates the store that keeps records in MySQL, MariaDB or what speaks their protocol. */
+export function mysqlStore(options: MysqlStoreOptions): Store {
+  return new MysqlStore(options);
+}
+
+const ROLLBACK_MS = 5_000;
+
+/** A connection that is ready for records. */
+interface Writer {
+  readonly session: Session;
+  readonly facts: ServerFacts;
+}
+
+/**
+ * One connection writes, up to four read:
+ *
+ * - closed: nothing is connected. `open` asks for the DSN, dials, and looks at the schema.
+ * - open: the writer's connection is good. Lists borrow connections of their own.
+ * - failed: the writer's connection broke, or the server refused in a way that a new connection may
+ *   heal (read-only, schema changed, too long without an answer): it is cut, and `open` dials anew.
+ *   Lists go on as long as they reach a server.
+ * - ended: after `close`, for good.
+ */
+class MysqlStore implements Store {
+  readonly driver = 'mysql';
+  readonly #options: MysqlStoreOptions;
+  readonly #log: Log;
+  readonly #readers: Readers;
+  #writer: Writer | undefined;
+  /** Being connected; cut when the store is closed. */
+  readonly #connecting = new Set<Session>();
+  #warnings: readonly string[] = [];
+  /** Set by the first `open` that succeeded: lists make sense from then on. */
+  #wasOpen = false;
+  #ended = false;
+  #connections = 0;
+  readonly #toldOfDsn = new Set<string>();
+
+  constructor(options: MysqlStoreOptions) {
+    this.#options = options;
+    this.#log = options.log;
+    this.#readers = new Readers(async () => (await this.#connect()).session);
+  }
+
+  async open(): Promise<void> {
+    this.#refuseIfEnded();
+    if (this.#writer?.session.isUsable === true) return;
+    this.#writer?.session.destroy();
+    this.#writer = undefined;
+    const writer = await this.#connect();
+    const { session, facts } = writer;
+    try {
+      const again = async () => (await this.#connectOne(session.target, session.dsn)).session;
+      const migrated = await migrate(session, again, this.#options.version);
+      this.#refuseIfEnded();
+      if (migrated !== undefined) this.#log.info({ ...migrated }, 'migrated the database');
+    } catch (error) {
+      session.destroy();
+      throw serverError('prepare the database', error);
+    }
+    this.#writer = writer;
+    this.#wasOpen = true;
+    for (const warning of facts.warnings) {
+      if (!this.#warnings.includes(warning)) this.#log.warn(warning);
+    }
+    this.#warnings = facts.warnings;
+    this.#log.info({ server: facts.version }, 'database is open');
+  }
+
+  async append(rows: Rows): Promise<Appended> {
+    const { session, facts } = this.#ready;
+    try {
+      return await appendRows(session, rows, facts.maxPacketBytes);
+    } catch (error) {
+      throw await this.#afterFailure(session, 'append', error);
+    }
+  }
+
+  async probe(): Promise<void> {
+    const { session, facts } = this.#ready;
+    try {
+      await rehearseRows(session, trialRows(Date.now()), facts.maxPacketBytes);
+    } catch (error) {
+      throw await this.#afterFailure(session, 'write', error);
+    }
+  }
+
+  async list(query: ListQuery, signal?: AbortSignal): Promise<Page> {
+    this.#refuseIfEnded();
+    if (!this.#wasOpen) throw new StoreError('the database is not open');
+    return this.#readers.use(async (session) => {
+      try {
+        return await readPage(session, query, signal);
+      } catch (error) {
+        throw serverError('list', error);
+      }
+    });
+  }
+
+  complaint(): string | undefined {
+    return undefined;
+  }
+
+  warnings(): readonly string[] {
+    return this.#warnings;
+  }
+
+  gauges(): readonly Gauge[] {
+    return [
+      {
+        name: 'connections',
+        help: 'Connections to the database that are open.',
+        value: this.#readers.count + (this.#writer?.session.isUsable === true ? 1 : 0),
+      },
+      {
+        name: 'connections_made_total',
+        type: 'counter',
+        help: 'Connections to the database that were made.',
+        value: this.#connections,
+      },
+    ];
+  }
+
+  async close(signal: AbortSignal): Promise<void> {
+    this.#ended = true;
+    this.#readers.end();
+    for (const session of this.#connecting) session.destroy();
+    const session = this.#writer?.session;
+    if (session === undefined) return;
+    if (signal.aborted) return session.destroy();
+    const cut = () => session.destroy();
+    signal.addEventListener('abort', cut, { once: true });
+    await session.end();
+    signal.removeEventListener('abort', cut);
+  }
+
+  get #ready(): Writer {
+    this.#refuseIfEnded();
+    if (this.#writer === undefined) throw new StoreError('the database is not open');
+    return this.#writer;
+  }
+
+  #refuseIfEnded(): void {
+    if (this.#ended) throw new StoreError('the store is closed');
+  }
+
+  /** Dials the hosts of the DSN as it is now. */
+  async #connect(): Promise<Writer> {
+    const dsn = this.#options.source.current();
+    for (const warning of dsn.warnings) {
+      if (!this.#toldOfDsn.has(warning)) this.#log.warn(warning);
+      this.#toldOfDsn.add(warning);
+    }
+    const describe = (error: unknown) => serverError('connect', error);
+    return dial(dsn, (target) => this.#connectOne(target, dsn), { describe });
+  }
+
+  async #connectOne(target: DialTarget, dsn: ServerDsn): Promise<Writer> {
+    this.#refuseIfEnded();
+    const session = new Session(target, dsn);
+    this.#connecting.add(session);
+    // Everything up to a usable session counts, so that a server which hangs holds up no other host.
+    const cut = setTimeout(() => session.giveUp(target.timeoutMs), target.timeoutMs);
+    try {
+      await session.login();
+      const facts = await prepareSession(session);
+      if (dsn.readWrite && facts.isReadOnly) throw new StoreError('the server is read-only');
+      this.#connections += 1;
+      return { session, facts };
+    } catch (error) {
+      session.destroy();
+      throw error;
+    } finally {
+      clearTimeout(cut);
+      this.#connecting.delete(session);
+    }
+  }
+
+  /**
+   * Ends what is left of the transaction; an error like a lock's timeout undoes its own statement
+   * alone. Where that does not leave a connection that is as good as new, it is cut.
+   */
+  async #afterFailure(session: Session, doing: string, error: unknown): Promise<StoreError> {
+    let good = keepsConnection(error) && session.isUsable;
+    if (good) {
+      good = await session.run('ROLLBACK', ROLLBACK_MS).then(
+        () => true,
+        () => false,
+      );
+    }
+    if (!good) session.destroy();
+    // After a failover the readers, too, would go on with the server of before.
+    if (!good && errorNumber(error) !== undefined) this.#readers.drop();
+    return serverError(doing, error, { refusable: true });
+  }
+}
+
+/** A row of each kind, for a trial. */
+function trialRows(nowMs: number): Rows {
+  const writer = new RowWriter();
+  for (const kind of KINDS) {
+    const record: Record<string, string | number> = {};
+    for (const column of kind.columns) {
+      if (column.type === 'number') record[column.name] = 0;
+      else if (column.type === 'time') record[column.name] = formatTime(nowMs);
+      else record[column.name] = column.type === 'event_id' ? newEventId() : 'trial';
+    }
+    writer.add(kind, record);
+  }
+  return writer.take();
+}
