@@ -1,0 +1,369 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { inspect } from 'node:util';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { AUDIT_EVENT } from '../../../sidecar/src/records/kinds.ts';
+import { STEPS, type StepContext } from '../../../sidecar/src/stores/postgres/schema.ts';
+import type { Step } from '../../../sidecar/src/stores/server/migrations.ts';
+import { PASSWORD, PostgresServer } from '../support/postgres-server.ts';
+import { storeAt } from '../support/postgres-store.ts';
+import { audits, eventIds } from './records.ts';
+
+let server: PostgresServer;
+let database: string;
+beforeAll(async () => {
+  server = await PostgresServer.start({ settings: { log_statement: 'ddl' } });
+});
+afterAll(() => server[Symbol.asyncDispose]());
+beforeEach(async () => {
+  database = await server.createDatabase();
+});
+
+const soon = () => AbortSignal.timeout(5_000);
+
+async function meta(): Promise<Record<string, string>> {
+  const rows = await server.query('SELECT key, value FROM agenttier_meta', database);
+  return Object.fromEntries(rows.map(({ key, value }) => [key, value]));
+}
+
+/** A next version of the schema, for builds that are to come. */
+function nextStep(minWriter: number): readonly Step<StepContext>[] {
+  const step: Step<StepContext> = {
+    version: 2,
+    minWriter,
+    async run({ session, names }) {
+      const table = names.table('audit_events');
+      await session.query(`ALTER TABLE ${table} ADD COLUMN trace TEXT`, [], 5_000);
+    },
+  };
+  return [...STEPS, step];
+}
+
+it('lets one of three that start at once on an empty database migrate, and all run', async () => {
+  const stores = [1, 2, 3].map(() => storeAt(server.dsn(database)));
+  try {
+    await Promise.all(stores.map((store) => store.open()));
+    await Promise.all(stores.map((store, i) => store.append(audits(`e${i}`))));
+    expect((await eventIds(stores[0]!)).sort()).toEqual(['e0', 'e1', 'e2']);
+    expect(await meta()).toEqual({
+      schema_version: '1',
+      min_writer_version: '1',
+      written_by: '0.0.0-test',
+    });
+    expect(server.log.match(/CREATE TABLE audit_events/g)).toHaveLength(1);
+  } finally {
+    await Promise.all(stores.map((store) => store.close(soon())));
+  }
+});
+
+it('begins from the same state when its migration was killed half way', async () => {
+  const broken: Step<StepContext> = {
+    version: 2,
+    minWriter: 1,
+    async run({ session, names }) {
+      await session.query(`ALTER TABLE ${names.table('audit_events')} ADD trace TEXT`, [], 5_000);
+      await server.query(
+        'SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1 AND pid <> pg_backend_pid()',
+        'postgres',
+        [database],
+      );
+      await session.query('SELECT 1', [], 5_000);
+    },
+  };
+  const first = storeAt(server.dsn(database), { steps: [...STEPS, broken] });
+  await expect(first.open()).rejects.toThrow(/create the tables/);
+  await first.close(soon());
+  expect(await server.query("SELECT to_regclass('audit_events') AS t", database)).toEqual([
+    { t: null },
+  ]);
+  const second = storeAt(server.dsn(database));
+  await second.open();
+  await second.append(audits('a'));
+  await second.close(soon());
+});
+
+describe('in a rolling upgrade', () => {
+  it('old and new go on writing side by side where the new schema admits the old', async () => {
+    const old = storeAt(server.dsn(database), { version: '1.0.0' });
+    await old.open();
+    const young = storeAt(server.dsn(database), { version: '2.0.0', steps: nextStep(1) });
+    await young.open();
+    await old.append(audits('old'));
+    await young.append(audits('young'));
+    // One more of the old, as when a node restarts it in the middle.
+    const late = storeAt(server.dsn(database), { version: '1.0.0' });
+    await late.open();
+    await late.append(audits('late'));
+    expect(await eventIds(old)).toEqual(['old', 'young', 'late']);
+    expect(await meta()).toMatchObject({ schema_version: '2', written_by: '2.0.0' });
+    for (const store of [old, young, late]) await store.close(soon());
+  });
+
+  it('refuses an old one that the new schema does not admit, naming the version', async () => {
+    const young = storeAt(server.dsn(database), { version: '2.0.0', steps: nextStep(2) });
+    await young.open();
+    await young.close(soon());
+    const old = storeAt(server.dsn(database), { version: '1.0.0' });
+    await expect(old.open()).rejects.toMatchObject({
+      class: 'transient',
+      message: expect.stringContaining('version 2.0.0 of the sidecar and asks for schema 2'),
+      hint: 'run version 2.0.0 or newer',
+    });
+    await old.close(soon());
+  });
+
+  it('waits for the one that migrates, and does nothing when that is done', async () => {
+    const client = await server.client(database);
+    await client.query('BEGIN');
+    await client.query('SELECT pg_advisory_xact_lock(7002653041946227315)');
+    const store = storeAt(server.dsn(database));
+    let opened = false;
+    const opening = store.open().then(() => {
+      opened = true;
+    });
+    await sleep(500);
+    expect(opened).toBe(false);
+    await client.query('COMMIT');
+    await opening;
+    await client.end();
+    await store.close(soon());
+  });
+
+  it('is right without the advisory lock too, as on engines that lack it', async () => {
+    // A function of that name that always says yes goes before the server's own.
+    await server.query(
+      "CREATE SCHEMA shim; CREATE FUNCTION shim.pg_try_advisory_xact_lock(bigint) RETURNS boolean LANGUAGE sql AS 'SELECT true'",
+      database,
+    );
+    await server.query(
+      `ALTER DATABASE ${database} SET search_path = public, shim, pg_catalog`,
+      database,
+    );
+    const stores = [1, 2, 3, 4].map(() => storeAt(server.dsn(database)));
+    const open = async (store: (typeof stores)[number]) => {
+      for (;;) {
+        const failed = await store.open().then(
+          () => false,
+          () => true,
+        );
+        if (!failed) return;
+        await sleep(20);
+      }
+    };
+    await Promise.all(stores.map(open));
+    await Promise.all(stores.map((store, i) => store.append(audits(`e${i}`))));
+    expect(await eventIds(stores[0]!)).toHaveLength(4);
+    for (const store of stores) await store.close(soon());
+  });
+});
+
+it('puts its tables into the schema that the DSN names', async () => {
+  await server.query('CREATE SCHEMA "Team A"', database);
+  const store = storeAt(
+    server.dsn(database, { query: 'sslmode=disable&search_path=%22Team%20A%22' }),
+  );
+  await store.open();
+  await store.append(audits('a'));
+  expect(await eventIds(store)).toEqual(['a']);
+  await store.probe?.();
+  await store.close(soon());
+  expect(await server.query('SELECT event_id FROM "Team A".audit_events', database)).toEqual([
+    { event_id: 'a' },
+  ]);
+});
+
+describe('rights', () => {
+  let role: string;
+  beforeEach(async () => {
+    role = `role_${database}`;
+    await server.createRole(role);
+  });
+
+  it('says how to let a role create the tables that are not there', async () => {
+    const store = storeAt(server.dsn(database, { user: role }));
+    await expect(store.open()).rejects.toMatchObject({
+      message: expect.stringContaining('cannot create the tables: insufficient privilege'),
+      hint: expect.stringContaining('GRANT CREATE ON SCHEMA'),
+    });
+    await store.close(soon());
+  });
+
+  it('is content with INSERT and SELECT on a database that has been migrated', async () => {
+    const owner = storeAt(server.dsn(database));
+    await owner.open();
+    await owner.close(soon());
+    const store = storeAt(server.dsn(database, { user: role }));
+    await expect(store.open()).rejects.toMatchObject({
+      hint: expect.stringContaining('GRANT SELECT ON agenttier_meta'),
+    });
+    await server.query(`GRANT SELECT ON agenttier_meta TO ${role}`, database);
+    // The message names every GRANT, and following it is all there is to do.
+    const refusal = await store.open().then(
+      () => undefined,
+      (error: { hint: string }) => error.hint,
+    );
+    expect(refusal).toContain(`GRANT SELECT, INSERT ON audit_events TO "${role}"`);
+    expect(refusal).toContain(`GRANT USAGE ON SEQUENCE public.audit_events_id_seq TO "${role}"`);
+    for (const grant of String(refusal).split('; ')) await server.query(grant, database);
+    await store.open();
+    await store.append(audits('a'));
+    await store.append(audits('a'));
+    await store.probe?.();
+    expect(await eventIds(store)).toEqual(['a']);
+    await store.close(soon());
+  });
+
+  it('names a right that is taken away while it runs', async () => {
+    await server.query(`GRANT CREATE ON SCHEMA public TO ${role}`, database);
+    const store = storeAt(server.dsn(database, { user: role }));
+    await store.open();
+    await server.query(`REVOKE INSERT ON audit_events FROM ${role}`, database);
+    await expect(store.append(audits('a'))).rejects.toMatchObject({
+      class: 'transient',
+      message: expect.stringContaining('42501'),
+    });
+    await expect(store.open()).rejects.toMatchObject({
+      hint: `GRANT INSERT ON audit_events TO "${role}"`,
+    });
+    await store.close(soon());
+  });
+
+  it('says what is missing where the role or its password is wrong', async () => {
+    const wrong = server
+      .dsn(database, { user: role })
+      .replace(encodeURIComponent(PASSWORD), 'hunter2');
+    const store = storeAt(wrong);
+    const error = await store.open().catch((caught: Error) => caught);
+    expect(error).toMatchObject({ message: expect.stringContaining('28P01') });
+    expect(inspect(error, { depth: 10 })).not.toContain('hunter2');
+    await store.close(soon());
+  });
+});
+
+describe('tables of the same names that are not ours', () => {
+  /** As a fork of the Go code makes them. */
+  const FOREIGN = `
+    CREATE TABLE audit_events (id BIGSERIAL PRIMARY KEY, ts TEXT NOT NULL, actor TEXT, action TEXT,
+      resource TEXT, sandbox_id TEXT, details TEXT);
+    CREATE TABLE sandbox_events (id BIGSERIAL PRIMARY KEY, ts TEXT NOT NULL, sandbox_id TEXT,
+      sandbox_name TEXT, namespace TEXT, phase TEXT, reason TEXT, message TEXT);
+    CREATE TABLE cost_snapshots (id BIGSERIAL PRIMARY KEY, ts TEXT NOT NULL, sandbox_id TEXT,
+      namespace TEXT, cpu_hours DOUBLE PRECISION, mem_gb_hours DOUBLE PRECISION,
+      estimated_usd DOUBLE PRECISION);
+    INSERT INTO audit_events (ts, actor, action) VALUES
+      ('2026-11-23T09:41:46.5Z', 'ana', 'create'), ('2026-11-23T09:41:46Z', 'bob', 'stop'),
+      ('2026-11-23T09:41:46.123456789Z', 'ana', 'delete');`;
+
+  it('are refused with the reason', async () => {
+    await server.query(FOREIGN, database);
+    const store = storeAt(server.dsn(database));
+    await expect(store.open()).rejects.toMatchObject({
+      message:
+        'the table audit_events in this database cannot be used: its column ts is not ordered by bytes',
+      hint: expect.stringContaining('docs/databases.md'),
+    });
+    await store.close(soon());
+    expect(await server.query("SELECT to_regclass('agenttier_meta') AS t", database)).toEqual([
+      { t: null },
+    ]);
+  });
+
+  it('are taken over once they are converted', async () => {
+    await server.query(FOREIGN, database);
+    await server.query(CONVERSION, database);
+    for (const sql of CONVERSION_INDEXES) await server.query(sql, database);
+    const store = storeAt(server.dsn(database));
+    await store.open();
+    expect(store.warnings?.().filter((warning) => warning.includes('index'))).toEqual([]);
+    await store.append(audits('new'));
+    const page = await store.list({
+      kind: AUDIT_EVENT,
+      filters: new Map(),
+      order: 'asc',
+      limit: 10,
+    });
+    expect(page.items.map(({ ts, event_id }) => [ts, event_id])).toEqual([
+      ['2026-11-23T09:41:46.000000000Z', null],
+      ['2026-11-23T09:41:46.123456789Z', null],
+      ['2026-11-23T09:41:46.500000000Z', null],
+      ['2026-11-23T09:41:46.610360000Z', 'new'],
+    ]);
+    await store.close(soon());
+  });
+
+  it.each([
+    ['a view', 'CREATE VIEW audit_events AS SELECT 1 AS id', 'it is no table'],
+    ['no id', 'CREATE TABLE audit_events (ts TEXT)', 'it has no numeric id'],
+    [
+      'times of another type',
+      'CREATE TABLE audit_events (id BIGSERIAL PRIMARY KEY, ts TIMESTAMPTZ)',
+      'its column ts is timestamp with time zone',
+    ],
+    [
+      'an id without a sequence',
+      'CREATE TABLE audit_events (id BIGINT PRIMARY KEY)',
+      'its id has no sequence',
+    ],
+  ])('are refused: %s', async (_, sql, why) => {
+    await server.query(sql, database);
+    const store = storeAt(server.dsn(database));
+    await expect(store.open()).rejects.toThrow(why);
+    await store.close(soon());
+  });
+});
+
+it('tells which index is missing, and works without it', async () => {
+  const first = storeAt(server.dsn(database));
+  await first.open();
+  await first.close(soon());
+  await server.query('DROP INDEX audit_events_by_actor', database);
+  const store = storeAt(server.dsn(database));
+  await store.open();
+  const [warning] = (store.warnings?.() ?? []).filter((text) => text.includes('no index'));
+  expect(warning).toMatch(/lists by actor.*CREATE INDEX CONCURRENTLY audit_events_by_actor ON/);
+  await store.append(audits('a'));
+  await store.close(soon());
+});
+
+it('makes a table anew that somebody dropped', async () => {
+  const store = storeAt(server.dsn(database));
+  await store.open();
+  await server.query('DROP TABLE cost_snapshots', database);
+  await server.query('DROP TABLE audit_events', database);
+  await expect(store.append(audits('a'))).rejects.toMatchObject({
+    class: 'transient',
+    message: expect.stringContaining('a table is missing'),
+  });
+  await store.open();
+  await store.append(audits('a'));
+  await store.close(soon());
+});
+
+/** What docs/databases.md tells to run; times in it end in Z and have four digits of a year. */
+const CONVERSION = `
+ALTER TABLE audit_events ALTER ts TYPE TEXT COLLATE "C", ALTER actor TYPE TEXT COLLATE "C",
+  ALTER action TYPE TEXT COLLATE "C", ALTER resource TYPE TEXT COLLATE "C",
+  ALTER sandbox_id TYPE TEXT COLLATE "C", ALTER details TYPE TEXT COLLATE "C",
+  ADD COLUMN event_id TEXT COLLATE "C";
+ALTER TABLE sandbox_events ALTER ts TYPE TEXT COLLATE "C", ALTER sandbox_id TYPE TEXT COLLATE "C",
+  ALTER sandbox_name TYPE TEXT COLLATE "C", ALTER namespace TYPE TEXT COLLATE "C",
+  ALTER phase TYPE TEXT COLLATE "C", ALTER reason TYPE TEXT COLLATE "C",
+  ALTER message TYPE TEXT COLLATE "C", ADD COLUMN event_id TEXT COLLATE "C";
+ALTER TABLE cost_snapshots ALTER ts TYPE TEXT COLLATE "C",
+  ALTER sandbox_id TYPE TEXT COLLATE "C", ALTER namespace TYPE TEXT COLLATE "C",
+  ADD COLUMN event_id TEXT COLLATE "C";
+UPDATE audit_events SET ts = left(ts, 19) || '.' || rpad(substr(rtrim(ts, 'Z'), 21), 9, '0') || 'Z'
+  WHERE length(ts) <> 30 AND id BETWEEN 1 AND 10000;
+`;
+
+const CONVERSION_INDEXES = [
+  'CREATE UNIQUE INDEX CONCURRENTLY audit_events_by_event_id ON audit_events (event_id)',
+  'CREATE INDEX CONCURRENTLY audit_events_by_ts ON audit_events (ts, id)',
+  'CREATE INDEX CONCURRENTLY audit_events_by_actor ON audit_events (actor, ts, id)',
+  'CREATE INDEX CONCURRENTLY audit_events_by_sandbox_id ON audit_events (sandbox_id, ts, id)',
+  'CREATE UNIQUE INDEX CONCURRENTLY sandbox_events_by_event_id ON sandbox_events (event_id)',
+  'CREATE INDEX CONCURRENTLY sandbox_events_by_ts ON sandbox_events (ts, id)',
+  'CREATE INDEX CONCURRENTLY sandbox_events_by_sandbox_id ON sandbox_events (sandbox_id, ts, id)',
+  'CREATE UNIQUE INDEX CONCURRENTLY cost_snapshots_by_event_id ON cost_snapshots (event_id)',
+  'CREATE INDEX CONCURRENTLY cost_snapshots_by_ts ON cost_snapshots (ts, id)',
+  'CREATE INDEX CONCURRENTLY cost_snapshots_by_sandbox_id ON cost_snapshots (sandbox_id, ts, id)',
+];
