@@ -1,0 +1,98 @@
+package storageclient
+
+import (
+	"log/slog"
+	"time"
+)
+
+// logEvery is how often the same thing is told again.
+const logEvery = 10 * time.Second
+
+// journalist tells an operator what happens, without any record's content. Only the sender calls
+// it, since a log may block.
+type journalist struct {
+	logger *slog.Logger
+
+	toldFailure [kinds]time.Time
+
+	// What has been told of losses, and when.
+	toldAt      time.Time
+	toldDropped uint64
+	toldRefused uint64
+	rejected    rejections
+}
+
+// rejections are those of the sidecar that have not been told.
+type rejections struct {
+	count uint64
+	// Of the last of them:
+	kind    kind
+	problem string
+	eventID string
+}
+
+// losses is what a client has lost so far without a word from the sender.
+type losses struct {
+	dropped uint64
+	refused uint64
+	// why the last was refused.
+	why error
+}
+
+// failed tells a lane's first failure, and every ten seconds that it lasts.
+func (j *journalist) failed(k kind, p pace, err error, queued int) {
+	now := time.Now()
+	if p.failures > 1 && now.Sub(j.toldFailure[k]) < logEvery {
+		return
+	}
+	j.toldFailure[k] = now
+	j.logger.Warn("the storage sidecar did not take records; they wait",
+		"kind", k.String(), "reason", err.Error(), "failures", p.failures, "queued", queued)
+}
+
+// recovered tells the end of a lane's failures.
+func (j *journalist) recovered(k kind, p pace, queued int) {
+	j.logger.Info("the storage sidecar takes records again",
+		"kind", k.String(), "failures", p.failures, "after", time.Since(p.since).Round(time.Millisecond).String(),
+		"queued", queued)
+}
+
+// reject notes records that the sidecar refused.
+func (j *journalist) reject(k kind, r receipt, eventID string) {
+	j.rejected.count += r.rejectedCount
+	if len(r.rejected) > 0 {
+		j.rejected.kind = k
+		j.rejected.problem = truncate(r.rejected[0].Problem)
+		j.rejected.eventID = eventID
+	}
+}
+
+// tell tells the losses that are new, at most every ten seconds; isLast tells them in any case. It
+// returns when to call again, a zero time where there is nothing to tell.
+func (j *journalist) tell(l losses, isLast bool) time.Time {
+	if l.dropped == j.toldDropped && l.refused == j.toldRefused && j.rejected.count == 0 {
+		return time.Time{}
+	}
+	now := time.Now()
+	if due := j.toldAt.Add(logEvery); due.After(now) && !isLast {
+		return due
+	}
+	if n := l.dropped - j.toldDropped; n > 0 {
+		j.logger.Warn("dropped records: the ring was full, or the client closed", "records", n)
+	}
+	if n := l.refused - j.toldRefused; n > 0 {
+		j.logger.Warn("refused records that cannot be sent", "records", n, "last_reason", l.why.Error())
+	}
+	if r := j.rejected; r.count > 0 {
+		j.logger.Warn("the storage sidecar rejected records", "records", r.count,
+			"last_kind", r.kind.String(), "last_problem", r.problem, "last_event_id", r.eventID)
+	}
+	j.toldAt, j.toldDropped, j.toldRefused, j.rejected = now, l.dropped, l.refused, rejections{}
+	return time.Time{}
+}
+
+// abandoned tells what was left at the end of a close.
+func (j *journalist) abandoned(records int) {
+	j.logger.Error("the close had to end before all records were sent", "records", records)
+	j.toldDropped += uint64(records)
+}

@@ -1,0 +1,256 @@
+package storageclient
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+)
+
+// pacing holds what decides when, how much and how long the sender sends.
+type pacing struct {
+	// A batch holds at most so many records, and so many bytes in the ring. Escaped in full it stays
+	// below the sidecar's 8 MiB a body.
+	maxRecords int
+	maxBytes   int
+	// wait is what a request prefers to wait for storage; it is given up after timeout.
+	wait    time.Duration
+	timeout time.Duration
+	// The n-th attempt in a row to fail is followed by a pause of up to firstPause * 2^n, and at most
+	// maxPause, chosen at random: clients that lost one sidecar do not come back in step.
+	firstPause time.Duration
+	maxPause   time.Duration
+	// A Retry-After is honoured up to maxRetryAfter.
+	maxRetryAfter time.Duration
+	// No pause is longer than closingPause while the client closes.
+	closingPause time.Duration
+}
+
+var defaultPacing = pacing{
+	maxRecords:    4_000,
+	maxBytes:      1 << 20,
+	wait:          10 * time.Second,
+	timeout:       15 * time.Second,
+	firstPause:    100 * time.Millisecond,
+	maxPause:      5 * time.Second,
+	maxRetryAfter: time.Minute,
+	closingPause:  250 * time.Millisecond,
+}
+
+// pace is one kind's pace.
+type pace struct {
+	// until then the lane pauses after a failure.
+	until time.Time
+	// failures in a row, and since when.
+	failures int
+	since    time.Time
+	// limit of a batch's records: halved where a batch may be too much, or may hold a record that
+	// spoils it; doubled by each success.
+	limit int
+}
+
+// run is the sender: it sends the lane whose first record is the oldest of all lanes that do not
+// pause, and sleeps when there is none.
+func (c *Client) run() {
+	defer close(c.done)
+	defer c.api.close()
+	for c.drain.Err() == nil {
+		k, batch, until, isDone := c.next()
+		if isDone {
+			break
+		}
+		if batch != nil {
+			c.send(k, batch)
+		}
+		due := c.log.tell(c.losses(), false)
+		if batch == nil {
+			c.sleep(earliest(until, due))
+		}
+	}
+	c.end()
+}
+
+// earliest of two times, of which zero ones do not count.
+func earliest(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
+	}
+	return a
+}
+
+// next puts the next batch in flight. Without one it tells until when to sleep, a zero time meaning
+// until something is recorded, or that all is done.
+func (c *Client) next() (k kind, batch []*record, until time.Time, isDone bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	now := time.Now()
+	k = kinds
+	for candidate := range kinds {
+		l := &c.ring.lanes[candidate]
+		if l.count == 0 {
+			continue
+		}
+		if pause := c.lanes[candidate].until; pause.After(now) {
+			if until.IsZero() || pause.Before(until) {
+				until = pause
+			}
+		} else if k == kinds || c.ring.slot(l.head).seq < c.ring.slot(c.ring.lanes[k].head).seq {
+			k = candidate
+		}
+	}
+	if k != kinds {
+		return k, c.ring.take(k, c.lanes[k].limit, c.pacing.maxBytes), until, false
+	}
+	c.isIdle = true
+	return k, nil, until, c.isClosed && c.ring.count == 0
+}
+
+func (c *Client) sleep(until time.Time) {
+	var due <-chan time.Time
+	if !until.IsZero() {
+		timer := time.NewTimer(time.Until(until))
+		defer timer.Stop()
+		due = timer.C
+	}
+	select {
+	case <-c.wake:
+	case <-due:
+	case <-c.drain.Done():
+	}
+}
+
+// send makes one attempt and draws the consequences.
+func (c *Client) send(k kind, batch []*record) {
+	body := encodeBatch(k, batch)
+	ctx, wait, cancel := c.attempt()
+	answer, err := c.api.post(ctx, k, body, len(batch), wait)
+	cancel()
+
+	c.mu.Lock()
+	lane := &c.lanes[k]
+	before := *lane
+	var f *failure
+	isSpoilt := errors.As(err, &f) && f.verdict == spoilt
+	if isSpoilt && len(batch) == 1 {
+		answer, err = receipt{rejectedCount: 1, rejected: []rejection{{Problem: f.reason}}}, nil
+	}
+	switch {
+	case err == nil:
+		c.settle(k, batch, answer)
+		*lane = pace{limit: min(before.limit*2, c.pacing.maxRecords)}
+	case isSpoilt:
+		c.ring.release(k)
+		c.stats.FailedAttempts++
+		lane.limit = len(batch) / 2
+	default:
+		c.ring.release(k)
+		c.stats.FailedAttempts++
+		c.pause(lane, f)
+		if f != nil && f.verdict == strained {
+			lane.limit = max(1, len(batch)/2)
+		}
+	}
+	after, queued := *lane, c.ring.count
+	c.mu.Unlock()
+
+	if after.failures > before.failures {
+		c.log.failed(k, after, err, queued)
+	} else if err == nil && before.failures > 0 {
+		c.log.recovered(k, before, queued)
+	}
+}
+
+// attempt bounds one request. While the client closes, the time that is left is parted, so that a
+// storage that is slow and a sidecar that hangs each leave time for another try; a request that was
+// under way when the close began is cut as well.
+func (c *Client) attempt() (context.Context, time.Duration, context.CancelFunc) {
+	wait, timeout := c.pacing.wait, c.pacing.timeout
+	if c.closing.Err() != nil {
+		if left, ok := c.timeLeft(); ok {
+			wait = min(wait, left/4)
+			timeout = min(timeout, max(left/2, 250*time.Millisecond))
+		}
+	}
+	ctx, cancel := context.WithTimeoutCause(c.drain, timeout, fmt.Errorf("no answer within %s", timeout.Round(time.Millisecond)))
+	stop := context.AfterFunc(c.closing, func() {
+		if left, ok := c.timeLeft(); ok {
+			cut := time.AfterFunc(left/3, cancel)
+			context.AfterFunc(ctx, func() { cut.Stop() })
+		}
+	})
+	return ctx, wait, func() { stop(); cancel() }
+}
+
+// timeLeft tells how long the close may take; false where it has no deadline.
+func (c *Client) timeLeft() (time.Duration, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return time.Until(c.deadline), !c.deadline.IsZero()
+}
+
+// pause sets when a lane may try again after a failure.
+func (c *Client) pause(lane *pace, f *failure) {
+	now := time.Now()
+	if lane.failures == 0 {
+		lane.since = now
+	}
+	most := c.pacing.maxPause
+	// Shifted further it would overflow long after it has passed the maximum.
+	if n := lane.failures; n < 16 {
+		most = min(most, c.pacing.firstPause<<n)
+	}
+	lane.failures++
+	delay := time.Duration(rand.Int64N(int64(most) + 1))
+	if f != nil {
+		delay = max(delay, min(f.retryAfter, c.pacing.maxRetryAfter))
+	}
+	if c.isClosed {
+		delay = min(delay, c.pacing.closingPause)
+	}
+	lane.until = now.Add(delay)
+}
+
+// settle takes the batch out of the ring as the answer says.
+func (c *Client) settle(k kind, batch []*record, answer receipt) {
+	n := uint64(len(batch))
+	c.stats.Stored += answer.stored
+	c.stats.Duplicate += answer.duplicates
+	c.stats.Rejected += answer.rejectedCount
+	c.stats.Unconfirmed += n - answer.stored - answer.duplicates - answer.rejectedCount
+	if answer.rejectedCount > 0 {
+		id := ""
+		if len(answer.rejected) > 0 {
+			id = batch[answer.rejected[0].Index].id.String()
+		}
+		c.log.reject(k, answer, id)
+	}
+	if c.observe != nil {
+		for i, r := range batch {
+			c.observe(Observation{k.String(), r.id.String(), answer.outcome(i, len(batch))})
+		}
+	}
+	c.ring.settle(k)
+}
+
+// end counts what is left and makes the error of the close.
+func (c *Client) end() {
+	c.mu.Lock()
+	left := c.ring.count
+	for c.dropOldest() {
+	}
+	if left > 0 {
+		c.closeErr = fmt.Errorf("storageclient: the close had to end before %d records were sent", left)
+	}
+	c.mu.Unlock()
+	if left > 0 {
+		c.log.abandoned(left)
+	}
+	c.log.tell(c.losses(), true)
+}
+
+func (c *Client) losses() losses {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return losses{c.stats.Dropped, c.refused, c.refusal}
+}
