@@ -1,0 +1,186 @@
+package main
+
+import (
+	"encoding/json"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	storageclient "github.com/agenttier/storage/clients/go"
+)
+
+const (
+	maxBodyBytes     = 1 << 20
+	defaultNamespace = "default"
+)
+
+// verb is an operation on one sandbox: how it is recorded, and what it does to the sandbox.
+type verb struct {
+	route  string
+	action string
+	status int
+	answer any
+	// phase is entered, where it is not empty.
+	phase, reason string
+}
+
+var verbs = []verb{
+	{"DELETE /api/v1/sandboxes/{id}", "delete", http.StatusNoContent, nil, "Deleting", ""},
+	{"PATCH /api/v1/sandboxes/{id}", "patch", http.StatusOK, status("patched"), "", ""},
+	{"POST /api/v1/sandboxes/{id}/stop", "stop", http.StatusOK, status("stopping"), "Stopped", "Stopped"},
+	{"POST /api/v1/sandboxes/{id}/resume", "resume", http.StatusOK, status("resuming"), "Running", "Running"},
+	{"POST /api/v1/sandboxes/{id}/clone", "clone", http.StatusAccepted, status("Pending"), "", ""},
+	{"POST /api/v1/sandboxes/{id}/exec", "exec", http.StatusOK, map[string]any{"exitCode": 0, "stdout": "", "stderr": ""}, "", ""},
+	{"POST /api/v1/sandboxes/{id}/share", "share", http.StatusOK, map[string]any{"users": []string{}}, "", ""},
+	{"POST /api/v1/sandboxes/{id}/backups", "backup.create", http.StatusCreated, status("created"), "Running", "BackupCreated"},
+	{"POST /api/v1/sandboxes/{id}/backups/{backup}/restore", "backup.restore", http.StatusAccepted, status("restoring"), "", ""},
+	{"DELETE /api/v1/sandboxes/{id}/backups/{backup}", "backup.delete", http.StatusNoContent, nil, "", ""},
+}
+
+func status(word string) any { return map[string]string{"status": word} }
+
+// routes is the whole HTTP surface.
+func routes(f *fleet, client *storageclient.Client, j *journal, latency *histogram, l *load) http.Handler {
+	mux := http.NewServeMux()
+	ok := func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ok") }
+	mux.HandleFunc("GET /healthz", ok)
+	mux.HandleFunc("GET /readyz", ok)
+	mux.HandleFunc("GET /journal", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/x-ndjson")
+		_ = j.render(w)
+	})
+	mux.HandleFunc("GET /stats", func(w http.ResponseWriter, _ *http.Request) {
+		respond(w, http.StatusOK, map[string]any{"client": client.Stats(), "latency": latency.read(), "load": l.counts()})
+	})
+	mux.HandleFunc("DELETE /stats", func(w http.ResponseWriter, _ *http.Request) {
+		latency.reset()
+		l.reset()
+		w.WriteHeader(http.StatusNoContent)
+	})
+	api := http.NewServeMux()
+	api.HandleFunc("GET /api/v1/sandboxes", func(w http.ResponseWriter, _ *http.Request) {
+		respond(w, http.StatusOK, map[string]any{"sandboxes": f.list()})
+	})
+	api.HandleFunc("POST /api/v1/sandboxes", f.handleCreate)
+	api.HandleFunc("GET /api/v1/sandboxes/{id}", func(w http.ResponseWriter, r *http.Request) {
+		if s, ok := f.find(w, r); ok {
+			respond(w, http.StatusOK, s)
+		}
+	})
+	for _, v := range verbs {
+		api.HandleFunc(v.route, func(w http.ResponseWriter, r *http.Request) { f.handle(v, w, r) })
+	}
+	api.HandleFunc("GET /api/v1/audit/events", func(w http.ResponseWriter, r *http.Request) { listAudit(client, w, r) })
+	mux.HandleFunc("/api/", func(w http.ResponseWriter, r *http.Request) {
+		began := time.Now()
+		api.ServeHTTP(w, r)
+		// Lists ask the sidecar and wait for it; all else must not.
+		if r.Method != http.MethodGet {
+			latency.add(time.Since(began))
+		}
+	})
+	return mux
+}
+
+func (f *fleet) handleCreate(w http.ResponseWriter, r *http.Request) {
+	var request struct {
+		Name        string `json:"name"`
+		Namespace   string `json:"namespace"`
+		TemplateRef *struct {
+			Name string `json:"name"`
+		} `json:"templateRef"`
+	}
+	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxBodyBytes)).Decode(&request); err != nil {
+		fail(w, http.StatusBadRequest, "invalid request body")
+		return
+	}
+	if request.Name == "" || request.TemplateRef == nil || request.TemplateRef.Name == "" {
+		fail(w, http.StatusBadRequest, "name and templateRef.name are required")
+		return
+	}
+	if request.Namespace == "" {
+		request.Namespace = defaultNamespace
+	}
+	s, isNew := f.create(request.Name, request.Namespace, request.TemplateRef.Name)
+	if !isNew {
+		fail(w, http.StatusConflict, "a sandbox of this name exists")
+		return
+	}
+	f.audit(r.Context(), actor(r), "create", "sandbox", s.ID, "template="+s.Template)
+	f.enter(r.Context(), s, "Creating", "", "")
+	f.enter(r.Context(), s, "Running", "Running", "all containers are ready")
+	respond(w, http.StatusCreated, s)
+}
+
+// handle serves an operation on a sandbox. Its body, if any, is what the record tells as details.
+func (f *fleet) handle(v verb, w http.ResponseWriter, r *http.Request) {
+	s, ok := f.find(w, r)
+	if !ok {
+		return
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBodyBytes))
+	if err != nil {
+		fail(w, http.StatusRequestEntityTooLarge, "the body is too large")
+		return
+	}
+	details := strings.TrimSpace(string(body))
+	if backup := r.PathValue("backup"); backup != "" {
+		details = "backup=" + backup
+	}
+	f.audit(r.Context(), actor(r), v.action, "sandbox", s.ID, details)
+	if v.phase != "" {
+		f.enter(r.Context(), s, v.phase, v.reason, "")
+	}
+	if v.answer == nil {
+		w.WriteHeader(v.status)
+		return
+	}
+	respond(w, v.status, v.answer)
+}
+
+func (f *fleet) find(w http.ResponseWriter, r *http.Request) (sandbox, bool) {
+	s, ok := f.get(r.PathValue("id"))
+	if !ok {
+		fail(w, http.StatusNotFound, "sandbox not found")
+	}
+	return s, ok
+}
+
+func listAudit(client *storageclient.Client, w http.ResponseWriter, r *http.Request) {
+	query := r.URL.Query()
+	filter := storageclient.AuditFilter{Actor: query.Get("actor"), SandboxID: query.Get("sandbox_id"), Limit: 100}
+	if text := query.Get("limit"); text != "" {
+		limit, err := strconv.Atoi(text)
+		if err != nil || limit < 1 {
+			fail(w, http.StatusBadRequest, "limit must be a whole number above 0")
+			return
+		}
+		filter.Limit = limit
+	}
+	events, err := client.ListAuditEvents(r.Context(), filter)
+	if err != nil {
+		fail(w, http.StatusBadGateway, err.Error())
+		return
+	}
+	respond(w, http.StatusOK, map[string]any{"events": events})
+}
+
+// actor is who asks; the real Router takes it from the token.
+func actor(r *http.Request) string {
+	if name := r.Header.Get("X-Actor"); name != "" {
+		return name
+	}
+	return defaultActor
+}
+
+func respond(w http.ResponseWriter, status int, document any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(document)
+}
+
+func fail(w http.ResponseWriter, status int, message string) {
+	respond(w, status, map[string]string{"error": message})
+}
