@@ -1,0 +1,73 @@
+import { readFile } from 'node:fs/promises';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { documentedValues } from '../../scripts/chart/documented-values.ts';
+import { program } from '../../scripts/tools/program.ts';
+import { type Outcome, run } from '../../scripts/tools/run.ts';
+import { chart, type Helm, helms } from './support/chart.ts';
+
+// What units cannot see: all that Helm prints, of the schema and of its own too.
+const paths = documentedValues(await readFile(`${chart}/values.yaml`, 'utf8')).map(
+  ({ path }) => path,
+);
+
+beforeAll(async () => {
+  for (const helm of helms) await program(helm);
+}, 1_800_000);
+
+async function template(helm: Helm, values: string): Promise<Outcome> {
+  const args = ['template', 'agenttier', chart, '--kube-version', '1.33.0', '--values', '-'];
+  return run(await program(helm), args, { stdin: values });
+}
+
+/** `a.b` and a value as nested maps. */
+function nested(path: string, value: unknown): string {
+  return JSON.stringify(
+    path.split('.').reduceRight<unknown>((inner, key) => ({ [key]: inner }), value),
+  );
+}
+
+describe.for(helms)('%s', (helm) => {
+  const secrets = [
+    'postgres://agent:hunter2@db/agenttier',
+    'agent:hunter2@tcp(db:3306)/agenttier',
+    'host=db user=agent password=hunter2',
+  ];
+  const storage = paths.filter((path) => path.startsWith('optional.storage.'));
+
+  it.for(storage)('refuses a secret in %s, and does not print it', async (path) => {
+    for (const secret of secrets) {
+      const { status, stdout, stderr } = await template(helm, nested(path, secret));
+      expect(status).not.toBe(0);
+      expect(stdout + stderr).not.toContain('hunter2');
+    }
+  });
+
+  it('prints no secret of a name that is none', async () => {
+    const values = nested('optional.storage.dsn', secrets[0]);
+    const { status, stdout, stderr } = await template(helm, values);
+    expect(status).not.toBe(0);
+    expect(stderr).toContain('optional.storage.dsnSecret.name');
+    expect(stdout + stderr).not.toContain('hunter2');
+  });
+
+  it('renders nothing by the template of the guards', async () => {
+    const { status, stdout } = await template(helm, nested('optional.storage.enabled', true));
+    expect(status).toBe(0);
+    expect(stdout).not.toContain('validate.yaml');
+  });
+});
+
+const sections = [
+  ...new Set(paths.flatMap((path) => path.split('.').slice(0, -1).map(upTo(path)))),
+].sort();
+
+/** The path up to its nth key. */
+function upTo(path: string): (key: string, n: number) => string {
+  const keys = path.split('.');
+  return (_, n) => keys.slice(0, n + 1).join('.');
+}
+
+it.for([...sections, ...paths])('takes or explains an empty %s', async (path) => {
+  const { status, stderr } = await template('helm3', nested(path, null));
+  if (status !== 0) expect(stderr).toMatch(/- \S+ is empty or null/);
+});
