@@ -122,11 +122,19 @@ YAML
 
 write_coredns() {
   cat >Corefile <<CORE
-.:53 {
+cluster.local in-addr.arpa {
   bind $NODE_ADDRESS
   errors
-  kubernetes cluster.local in-addr.arpa {
+  kubernetes {
     kubeconfig $CLUSTER_DIR/kubeconfig $CLUSTER_NAME
+  }
+}
+# Nothing else exists: there is no other server to ask.
+. {
+  bind $NODE_ADDRESS
+  errors
+  template ANY ANY {
+    rcode NXDOMAIN
   }
 }
 CORE

@@ -120,10 +120,8 @@ wait_until() {
   done
 }
 
-# The kernel keeps the control groups of processes that are gone.
+# The kernel keeps the control groups of processes that are gone; those of living ones stay.
 remove_cgroups() {
-  local group
-  for group in /sys/fs/cgroup/"$CLUSTER_NAME" /sys/fs/cgroup/*/"$CLUSTER_NAME"; do
-    [[ ! -d $group ]] || find "$group" -depth -type d -exec rmdir {} + 2>/dev/null || true
-  done
+  find /sys/fs/cgroup -depth -path '*/k8s.io/*' -type d -exec rmdir {} + 2>/dev/null || true
+  rmdir /sys/fs/cgroup/k8s.io /sys/fs/cgroup/*/k8s.io 2>/dev/null || true
 }
