@@ -2,7 +2,6 @@ import type { Config } from '../config/config.ts';
 import { noopStore } from '../stores/noop.ts';
 import type { DsnSource } from '../stores/server/dsn-source.ts';
 import type { Store } from '../stores/store.ts';
-import { StoreError } from '../stores/store-error.ts';
 import { unusableStore } from '../stores/unusable.ts';
 import type { createLog } from '../telemetry/log.ts';
 import { serverStore } from './server-store.ts';
@@ -32,8 +31,13 @@ export async function chooseStore({ storage, sqliteCacheBytes }: Config, log: Lo
 
 async function loadServer(
   driver: 'postgres' | 'mysql',
-  _source: DsnSource,
-  _log: Log,
+  source: DsnSource,
+  log: Log,
 ): Promise<Store> {
-  throw new StoreError(`the driver ${driver} is not in this build`);
+  if (driver === 'postgres') {
+    const { postgresStore } = await import('../stores/postgres/postgres-store.ts');
+    return postgresStore({ source, version: VERSION, log });
+  }
+  const { mysqlStore } = await import('../stores/mysql/mysql-store.ts');
+  return mysqlStore({ source, version: VERSION, log });
 }
