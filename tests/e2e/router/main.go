@@ -25,12 +25,8 @@ import (
 	storageclient "github.com/agenttier/storage/clients/go"
 )
 
-const (
-	// drainTimeout is how long the real Router drains.
-	drainTimeout = 30 * time.Second
-	// closeTimeout is how long the client may then take.
-	closeTimeout = 10 * time.Second
-)
+// drainTimeout is how long the real Router drains.
+const drainTimeout = 30 * time.Second
 
 func main() {
 	logger := slog.New(slog.NewJSONHandler(os.Stderr, nil))
@@ -97,9 +93,7 @@ func run(ctx context.Context, config config, logger *slog.Logger, listening func
 	}
 	stopBackground()
 	<-costDone
-	closing, cancel := context.WithTimeout(context.Background(), closeTimeout)
-	defer cancel()
-	err = errors.Join(err, client.Shutdown(closing), journal.close())
+	err = errors.Join(err, client.Close(), journal.close())
 	logger.Info("stopped", "account", fmt.Sprintf("%+v", client.Stats()))
 	return err
 }
