@@ -61,7 +61,6 @@ class MysqlStore implements Store {
   #wasOpen = false;
   #ended = false;
   #connections = 0;
-  readonly #toldOfDsn = new Set<string>();
 
   constructor(options: MysqlStoreOptions) {
     this.#options = options;
@@ -174,10 +173,6 @@ class MysqlStore implements Store {
   /** Dials the hosts of the DSN as it is now. */
   async #connect(): Promise<Writer> {
     const dsn = this.#options.source.current();
-    for (const warning of dsn.warnings) {
-      if (!this.#toldOfDsn.has(warning)) this.#log.warn(warning);
-      this.#toldOfDsn.add(warning);
-    }
     const describe = (error: unknown) => serverError('connect', error);
     return dial(dsn, (target) => this.#connectOne(target, dsn), { describe });
   }
