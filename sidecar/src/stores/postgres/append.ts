@@ -14,7 +14,7 @@ import type { Session } from './session.ts';
  * How long a batch may take: waiting for a lock that somebody's maintenance holds, say. Then the
  * statement is cancelled, and the recorder tries again.
  */
-const APPEND_MS = 20_000;
+export const APPEND_MS = 20_000;
 
 const ARRAY_TYPES: Readonly<Record<Column['type'], string>> = {
   time: 'text[]',
@@ -29,11 +29,16 @@ const ARRAY_TYPES: Readonly<Record<Column['type'], string>> = {
  * @returns indexes, ascending, of those that were stored already or stand twice in the batch
  * @throws what the session throws
  */
-export async function appendRows(session: Session, names: Names, rows: Rows): Promise<number[]> {
+export async function appendRows(
+  session: Session,
+  names: Names,
+  rows: Rows,
+  timeoutMs: number,
+): Promise<number[]> {
   if (rows.count === 0) return [];
   const batch = columnArrays(rows);
   const values = batch.flatMap(({ arrays }) => arrays);
-  const answer = await session.query(insertSql(batch, names), values, APPEND_MS);
+  const answer = await session.query(insertSql(batch, names), values, timeoutMs);
   const duplicates: number[] = [];
   for (const [i, arrays] of batch.entries()) {
     const [, stored] = answer.find(([n]) => n === String(i)) ?? [];

@@ -5,7 +5,7 @@ import type { DsnSource } from '../server/dsn-source.ts';
 import type { Step } from '../server/migrations.ts';
 import type { Appended, Gauge, Store } from '../store.ts';
 import { StoreError } from '../store-error.ts';
-import { appendRows, rehearse } from './append.ts';
+import { APPEND_MS, appendRows, rehearse } from './append.ts';
 import { Names } from './ddl.ts';
 import { isRefusal, postgresError } from './errors.ts';
 import { readPage } from './list/read-page.ts';
@@ -19,6 +19,8 @@ export interface PostgresStoreOptions {
   /** Of this build. */
   readonly version: string;
   readonly log: Logger;
+  /** Milliseconds that a batch may take before it is cancelled and tried again. */
+  readonly appendMs?: number;
   /** Of the schema, where they are not this build's own. */
   readonly steps?: readonly Step<StepContext>[];
 }
@@ -73,8 +75,9 @@ class PostgresStore implements Store {
   async append(rows: Rows): Promise<Appended> {
     this.#refuseUnlessOpen();
     const { session, names } = await this.#ready();
+    const { appendMs = APPEND_MS } = this.#options;
     try {
-      return { duplicates: await appendRows(session, names, rows) };
+      return { duplicates: await appendRows(session, names, rows, appendMs) };
     } catch (error) {
       const failure = postgresError('append', error, { refusable: true });
       if (!isRefusal(error)) {
@@ -173,7 +176,7 @@ class PostgresStore implements Store {
       this.#isOpen = true;
       this.#connects += 1;
       this.#readers.dropIdle();
-      this.#warn([...dsn.warnings, ...server.warnings, ...warnings]);
+      this.#warn([...server.warnings, ...warnings]);
       const { serverVersion: server_version } = server;
       this.#log.info({ server_version, ...migrated }, 'connected to Postgres');
       return this.#writer;
