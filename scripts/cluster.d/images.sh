@@ -16,6 +16,7 @@ load_image() {
     archive_image "$image" "$archive"
   fi
   provider_import "$archive"
+  echo "loaded $image"
 }
 
 # archive_image IMAGE FILE: from the first engine that has it.

@@ -7,7 +7,9 @@ provider_up() {
   k3d kubeconfig get "$CLUSTER_NAME" >"$CLUSTER_DIR/kubeconfig"
 }
 
-provider_down() { k3d cluster delete "$CLUSTER_NAME"; }
+provider_down() {
+  if k3d cluster list "$CLUSTER_NAME" >/dev/null 2>&1; then k3d cluster delete "$CLUSTER_NAME"; fi
+}
 
 provider_import() { k3d image import "$1" --cluster "$CLUSTER_NAME"; }
 

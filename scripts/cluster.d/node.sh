@@ -3,6 +3,7 @@
 
 source "$parts/volumes.sh"
 export KUBECONFIG=$CLUSTER_DIR/kubeconfig
+export KUBECACHEDIR=$CLUSTER_DIR/kubectl-cache
 
 provider_up() {
   require_node
@@ -16,7 +17,8 @@ provider_up() {
   # of the node.
   unshare --mount --net --pid --uts --ipc --fork --kill-child --mount-proc --propagation private \
     env -i PATH="$CLUSTER_DIR/bin:$PATH" HOME="$HOME" CLUSTER_DIR="$CLUSTER_DIR" \
-    bash "$parts/node-init.sh" </dev/null >"$CLUSTER_DIR/log/init.log" 2>&1 &
+    CLUSTER_PREFIX="$CLUSTER_PREFIX" KUBECACHEDIR="$KUBECACHEDIR" \
+    bash "$parts/node-init.sh" </dev/null >"$CLUSTER_DIR/log/init.log" 2>&1 {lock}>&- &
   local pid=$!
   disown
   echo "$pid $(start_time "$pid")" >"$CLUSTER_DIR/pid"
@@ -29,20 +31,23 @@ provider_up() {
 # Killing process 1 of a namespace makes the kernel end every other, and with the last of them go the
 # mounts and the network; nothing has to be found and undone.
 provider_down() {
-  local pid=''
+  local pid='' node=''
   pid=$(running_pid) || true
   if [[ -n $pid ]]; then
-    kill -KILL "$pid"
-    while [[ -e /proc/$pid ]]; do sleep 0.05; done
+    node=$(node_pid "$pid") || true
+    kill -KILL ${node:+"$node"} "$pid"
+    # It is gone when all others of its namespace are.
+    while [[ -e /proc/$pid || -e /proc/${node:-$pid} ]]; do sleep 0.05; done
+    wait_until 10 'the end of the network' test ! -e "/sys/class/net/$HOST_LINK"
+    remove_cgroups
   fi
-  wait_until 10 'the end of the link' test ! -e "/sys/class/net/$HOST_LINK"
-  remove_cgroups
   if [[ -d $CLUSTER_DIR ]]; then rm -rf --one-file-system "$CLUSTER_DIR"; fi
 }
 
 provider_import() {
-  "$CLUSTER_DIR/bin/ctr" --address "$CLUSTER_DIR/containerd.sock" --namespace k8s.io \
-    images import "$1"
+  local output
+  output=$("$CLUSTER_DIR/bin/ctr" --address "$CLUSTER_DIR/containerd.sock" --namespace k8s.io \
+    images import "$1" 2>&1) || fail "$output"
 }
 
 provider_exec() {
@@ -57,11 +62,17 @@ require_node() {
   [[ $(id -u) == 0 ]] || fail 'without kind or k3d this needs root: it makes namespaces and mounts'
   # program:package
   for name in etcd:etcd-server runc:runc catatonit:catatonit buildah:buildah iptables:iptables \
-    conntrack:conntrack openssl:openssl ip:iproute2 unshare:util-linux; do
+    conntrack:conntrack openssl:openssl ip:iproute2 pgrep:procps unshare:util-linux; do
     command -v "${name%%:*}" >/dev/null || missing+=("${name##*:}")
   done
   [[ -x /usr/lib/cni/bridge ]] || missing+=(containernetworking-plugins)
-  ((${#missing[@]} == 0)) || fail "missing; on Debian: apt-get install ${missing[*]}"
+  ((${#missing[@]} == 0)) || fail "programs are missing; on Debian: apt-get install ${missing[*]}"
+  case $CLUSTER_DIR/ in
+    # The node lays file systems of its own over these.
+    /run/* | /var/run/* | /var/lib/* | /var/log/*) fail "CLUSTER_DIR cannot be $CLUSTER_DIR" ;;
+  esac
+  [[ ! -e /sys/class/net/$HOST_LINK ]] ||
+    fail "another cluster has the addresses $CLUSTER_BLOCK: end it, or set CLUSTER_PREFIX"
 }
 
 # Finds or builds all programs before anything starts.

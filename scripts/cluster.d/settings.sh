@@ -8,15 +8,17 @@ CLUSTER_DIR=${CLUSTER_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/agenttier-storage/clu
 CLUSTER_NAME=agenttier
 NODE_NAME=node-1
 
-# One block that few others use: the pair of addresses between this machine and the node, the Pods,
-# the Services. Everything in it is reached through the node.
-CLUSTER_BLOCK=10.207.0.0/16
-HOST_ADDRESS=10.207.0.1
-NODE_ADDRESS=10.207.0.2
-POD_NETWORK=10.207.1.0/24
-SERVICE_NETWORK=10.207.2.0/24
-SERVICE_OF_API=10.207.2.1
-HOST_LINK=agt-host
+# One block of addresses that few others use: the pair between this machine and the node, the Pods, the
+# Services. All of it is reached from here through the node. Clusters of different directories and
+# prefixes run side by side.
+CLUSTER_PREFIX=${CLUSTER_PREFIX:-10.207}
+CLUSTER_BLOCK=$CLUSTER_PREFIX.0.0/16
+HOST_ADDRESS=$CLUSTER_PREFIX.0.1
+NODE_ADDRESS=$CLUSTER_PREFIX.0.2
+POD_NETWORK=$CLUSTER_PREFIX.1.0/24
+SERVICE_NETWORK=$CLUSTER_PREFIX.2.0/24
+SERVICE_OF_API=$CLUSTER_PREFIX.2.1
+HOST_LINK=agt-${CLUSTER_PREFIX//./-}
 NODE_LINK=agt-node
 
 fail() {
