@@ -4,6 +4,8 @@ export default defineConfig({
   test: {
     root: new URL('..', import.meta.url).pathname,
     include: ['tests/**/*.test.ts'],
+    // These have a configuration of their own.
+    exclude: ['tests/cluster/**'],
     globalSetup: ['tests/global-setup.ts'],
     // Most tests wait for processes, disks and clocks: more workers than cores keep the cores busy.
     maxWorkers: 4,

@@ -27,6 +27,8 @@ apply_volumes() {
       volume "small-$number" small 16Mi ReadWriteOnce
     done
   } | "$CLUSTER_DIR/bin/kubectl" apply --server-side -f - >/dev/null
+  "$CLUSTER_DIR/bin/kubectl" wait pv --all --for=jsonpath='{.status.phase}'=Available \
+    --timeout=60s >/dev/null
 }
 
 # make_volumes: the directories, inside the node.

@@ -1,0 +1,14 @@
+import { defineConfig } from 'vitest/config';
+
+/** The tests that need a whole cluster: `npm run test:cluster`. */
+export default defineConfig({
+  test: {
+    root: new URL('..', import.meta.url).pathname,
+    include: ['tests/cluster/**/*.test.ts'],
+    globalSetup: ['tests/global-setup.ts'],
+    maxWorkers: 2,
+    testTimeout: 180_000,
+    // A cold cache builds Kubernetes first.
+    hookTimeout: 1_800_000,
+  },
+});
