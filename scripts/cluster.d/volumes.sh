@@ -27,8 +27,12 @@ apply_volumes() {
       volume "small-$number" small 16Mi ReadWriteOnce
     done
   } | "$CLUSTER_DIR/bin/kubectl" apply --server-side -f - >/dev/null
-  "$CLUSTER_DIR/bin/kubectl" wait pv --all --for=jsonpath='{.status.phase}'=Available \
-    --timeout=60s >/dev/null
+  wait_until 60 'the volumes' volumes_are_available
+}
+
+# One call for all: `kubectl wait` asks for each, five a second.
+volumes_are_available() {
+  [[ $("$CLUSTER_DIR/bin/kubectl" get pv -o jsonpath='{.items[*].status.phase}') != *Pending* ]]
 }
 
 # make_volumes: the directories, inside the node.
