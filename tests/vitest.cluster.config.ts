@@ -5,9 +5,9 @@ export default defineConfig({
   test: {
     root: new URL('..', import.meta.url).pathname,
     include: ['tests/cluster/**/*.test.ts'],
-    globalSetup: ['tests/global-setup.ts'],
+    globalSetup: ['tests/cluster/support/setup.ts'],
     maxWorkers: 2,
-    testTimeout: 180_000,
+    testTimeout: 300_000,
     // A cold cache builds Kubernetes first.
     hookTimeout: 1_800_000,
   },

@@ -1,0 +1,151 @@
+import { randomBytes } from 'node:crypto';
+import { inject } from 'vitest';
+import { program } from '../../../scripts/tools/program.ts';
+import { mustRun, type Outcome, run } from '../../../scripts/tools/run.ts';
+import type { KubernetesObject } from '../../chart/control-plane/client.ts';
+import { chart, type Helm } from '../../chart/support/chart.ts';
+
+const CLUSTER = new URL('../../../scripts/cluster', import.meta.url).pathname;
+
+/** A failed Helm or kubectl command, with all that it printed. */
+export class CommandError extends Error {}
+
+/**
+ * A namespace of a test's own that admits restricted Pods alone, with Helm and kubectl in it.
+ *
+ *     await using namespace = await createNamespace('helm4', 'install');
+ */
+export class Namespace {
+  readonly name: string;
+  /** The Helm that this test runs. */
+  readonly version: Helm;
+  readonly #releases = new Set<string>();
+
+  constructor(version: Helm, name: string) {
+    this.version = version;
+    this.name = name;
+  }
+
+  /** Runs Helm in the namespace. @throws CommandError when it fails */
+  async helm(...args: string[]): Promise<string> {
+    return succeed(`helm ${args.join(' ')}`, await this.tryHelm(...args));
+  }
+
+  /** Runs Helm in the namespace, which may fail. */
+  async tryHelm(...args: string[]): Promise<Outcome> {
+    const outcome = await run(await program(this.version), [...args, '-n', this.name], {
+      env: environment(),
+    });
+    if (args[0] === 'upgrade' || args[0] === 'install') {
+      const release = args.filter((arg) => !arg.startsWith('-'))[1];
+      if (release !== undefined) this.#releases.add(release);
+    }
+    return outcome;
+  }
+
+  /** Runs `helm upgrade --install RELEASE ./chart`, with `--set` for each of the values. */
+  install(release: string, values: readonly string[], ...flags: string[]): Promise<string> {
+    const sets = values.flatMap((value) => ['--set', value]);
+    return this.helm('upgrade', '--install', release, chart, ...sets, ...flags);
+  }
+
+  /** Runs kubectl in the namespace. @throws CommandError when it fails */
+  async kubectl(...args: string[]): Promise<string> {
+    return succeed(`kubectl ${args.join(' ')}`, await this.tryKubectl(...args));
+  }
+
+  /** Runs kubectl in the namespace, which may fail. */
+  async tryKubectl(...args: string[]): Promise<Outcome> {
+    return run(await program('kubectl'), ['-n', this.name, ...args], { env: environment() });
+  }
+
+  /** Makes or changes an object. */
+  async apply(object: KubernetesObject): Promise<void> {
+    const outcome = await run(
+      await program('kubectl'),
+      ['-n', this.name, 'apply', '--server-side', '-f', '-'],
+      { env: environment(), stdin: JSON.stringify(object) },
+    );
+    succeed('kubectl apply', outcome);
+  }
+
+  /** An object, or undefined where there is none. */
+  async find(kind: string, name: string): Promise<KubernetesObject | undefined> {
+    const text = await this.kubectl('get', kind, name, '--ignore-not-found', '-o', 'json');
+    return text === '' ? undefined : JSON.parse(text);
+  }
+
+  /** The objects of a kind, by labels. */
+  async list(kind: string, selector = ''): Promise<KubernetesObject[]> {
+    return JSON.parse(await this.kubectl('get', kind, '-l', selector, '-o', 'json')).items;
+  }
+
+  /** The Pods of a release's Router that are not being deleted. */
+  async routerPods(release = 'agenttier'): Promise<KubernetesObject[]> {
+    const pods = await this.list(
+      'pods',
+      `app.kubernetes.io/instance=${release},app.kubernetes.io/component=router`,
+    );
+    return pods.filter((pod) => pod.metadata.deletionTimestamp === undefined);
+  }
+
+  /** The only Pod of a release's Router. @throws when there is none, or more */
+  async routerPod(release = 'agenttier'): Promise<KubernetesObject> {
+    const pods = await this.routerPods(release);
+    if (pods.length !== 1) throw new Error(`${release} has ${pods.length} Pods of the Router`);
+    return pods[0] as KubernetesObject;
+  }
+
+  /** Waits until a release's Router is rolled out, its Pods being ready. */
+  async rolledOut(release = 'agenttier', seconds = 120): Promise<void> {
+    const name = `deployment/${release}-router`;
+    await this.kubectl('rollout', 'status', name, `--timeout=${seconds}s`);
+  }
+
+  /** What a container of a Pod printed. */
+  logs(pod: string, container: string, ...flags: string[]): Promise<string> {
+    return this.kubectl('logs', pod, '-c', container, ...flags);
+  }
+
+  /** Removes the namespace and what its releases left outside of it. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const release of this.#releases) {
+      await this.tryHelm('uninstall', release, '--ignore-not-found');
+    }
+    await this.kubectl('delete', 'namespace', this.name, '--wait=false');
+  }
+}
+
+/**
+ * Makes a namespace with a name of its own.
+ *
+ * @param purpose the first part of its name
+ */
+export async function createNamespace(version: Helm, purpose: string): Promise<Namespace> {
+  const name = `${purpose}-${version}-${randomBytes(3).toString('hex')}`;
+  const namespace = new Namespace(version, name);
+  const labels = { 'pod-security.kubernetes.io/enforce': 'restricted' };
+  const metadata = { name, labels };
+  await namespace.apply({ apiVersion: 'v1', kind: 'Namespace', metadata });
+  // The API server makes it a moment later, and Pods need it.
+  await namespace.kubectl('wait', '--for=create', 'serviceaccount/default', '--timeout=30s');
+  return namespace;
+}
+
+/** Runs a command on the cluster's node. */
+export function onNode(...command: string[]): Promise<string> {
+  return mustRun(CLUSTER, ['exec', ...command], {
+    env: { ...process.env, ...inject('cluster').env },
+  });
+}
+
+/** The environment of Helm and kubectl: nothing of the user's own. */
+export function environment(): NodeJS.ProcessEnv {
+  const { kubeconfig, home } = inject('cluster');
+  return { PATH: process.env.PATH, HOME: home, KUBECONFIG: kubeconfig };
+}
+
+function succeed(command: string, { status, stdout, stderr }: Outcome): string {
+  if (status !== 0) throw new CommandError(`${command}\n${stdout}${stderr}`);
+  return stdout;
+}

@@ -1,0 +1,139 @@
+import type { Namespace } from './namespace.ts';
+import { type Forward, portForward } from './port-forward.ts';
+
+const KINDS = ['audit-events', 'sandbox-events', 'cost-snapshots'] as const;
+/** Ports of the chart's defaults. */
+export const API_PORT = 8085;
+export const OPS_PORT = 8086;
+export const ROUTER_PORT = 8080;
+
+/** A record that the Router sent: the last thing that is known of it. */
+export interface JournalEntry {
+  event_id: string;
+  kind: string;
+  outcome: string;
+  at: string;
+}
+
+/** What the stand-in Router tells of itself. */
+export interface RouterStats {
+  client: Record<string, number>;
+  latency: { count: number; p50_ms: number; p99_ms: number; max_ms: number };
+  load: { done: number; failed: number };
+}
+
+/** What /readyz of the sidecar tells. */
+export interface Readiness {
+  storage: 'up' | 'down' | 'noop';
+  driver: string;
+  reason: string | null;
+  last_write_age_seconds: number | null;
+  warnings: string[];
+}
+
+/** Runs a look at a port of a Pod. */
+export async function through<T>(
+  namespace: Namespace,
+  target: string,
+  port: number,
+  look: (forward: Forward) => Promise<T>,
+): Promise<T> {
+  await using forward = await portForward(namespace, target, port);
+  return await look(forward);
+}
+
+/** Every record that a Router's Pod has sent so far. */
+export function journal(namespace: Namespace, pod: string): Promise<JournalEntry[]> {
+  return through(namespace, `pod/${pod}`, ROUTER_PORT, async (router) =>
+    parseJournal(await router.text('/journal')),
+  );
+}
+
+/** Entries of a journal; of a record that stands there more than once the last one counts. */
+export function parseJournal(text: string): JournalEntry[] {
+  const entries = new Map<string, JournalEntry>();
+  for (const line of text.split('\n')) {
+    if (!line.startsWith('{"event_id"')) continue;
+    const entry = JSON.parse(line) as JournalEntry;
+    entries.set(entry.event_id, entry);
+  }
+  return [...entries.values()];
+}
+
+/** What a Router's Pod tells of its client, its latencies and its load. */
+export function routerStats(namespace: Namespace, pod: string): Promise<RouterStats> {
+  return through(namespace, `pod/${pod}`, ROUTER_PORT, (router) =>
+    router.json<RouterStats>('/stats'),
+  );
+}
+
+/** What the sidecar of a Pod says of its storage. */
+export function readiness(namespace: Namespace, pod: string): Promise<Readiness> {
+  return through(namespace, `pod/${pod}`, OPS_PORT, (ops) => ops.json<Readiness>('/readyz'));
+}
+
+/** The sidecar's metrics by name and labels, as they stand in the text. */
+export function metrics(namespace: Namespace, pod: string): Promise<Map<string, number>> {
+  return through(namespace, `pod/${pod}`, OPS_PORT, async (ops) => {
+    const lines = (await ops.text('/metrics')).split('\n').filter((line) => /^[a-z]/.test(line));
+    return new Map(
+      lines.map((line) => {
+        const space = line.lastIndexOf(' ');
+        return [line.slice(0, space), Number(line.slice(space + 1))];
+      }),
+    );
+  });
+}
+
+/** A record as the sidecar lists it. */
+export type StoredRecord = Record<string, string | number | null>;
+
+/** All records of a kind, page by page, oldest first. */
+export async function list(sidecar: Forward, kind: string): Promise<StoredRecord[]> {
+  const items: StoredRecord[] = [];
+  for (let cursor: string | null = ''; cursor !== null; ) {
+    const path: string = `/v1/${kind}?order=asc&limit=1000${cursor === '' ? '' : `&cursor=${cursor}`}`;
+    const page = await sidecar.json<{ items: StoredRecord[]; next_cursor: string | null }>(path);
+    items.push(...page.items);
+    cursor = page.next_cursor;
+  }
+  return items;
+}
+
+/** The event ids of all records of all kinds that the sidecar of a Pod has, each as often as it is there. */
+export function storedIds(namespace: Namespace, pod: string): Promise<string[]> {
+  return through(namespace, `pod/${pod}`, API_PORT, async (sidecar) => {
+    const ids: string[] = [];
+    for (const kind of KINDS) {
+      for (const item of await list(sidecar, kind)) ids.push(String(item.event_id));
+    }
+    return ids;
+  });
+}
+
+/** What a journal says and what is stored, held against each other. */
+export interface Comparison {
+  /** Records that were acknowledged as durable, and are not there. */
+  lost: string[];
+  /** Records that are there twice. */
+  twice: string[];
+  /** Records that are not there, durable or not. */
+  missing: string[];
+  durable: number;
+  sent: number;
+}
+
+/** Holds what was sent against what is stored. */
+export function compare(entries: readonly JournalEntry[], stored: readonly string[]): Comparison {
+  const ids = new Set(stored);
+  const seen = new Set<string>();
+  const twice = stored.filter((id) => seen.size === seen.add(id).size);
+  const missing = entries.filter(({ event_id }) => !ids.has(event_id));
+  return {
+    lost: missing.filter(({ outcome }) => outcome === 'durable').map(({ event_id }) => event_id),
+    twice,
+    missing: missing.map(({ event_id }) => event_id),
+    durable: entries.filter(({ outcome }) => outcome === 'durable').length,
+    sent: entries.length,
+  };
+}
