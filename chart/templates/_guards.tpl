@@ -3,59 +3,93 @@ Every check that values.schema.json cannot make: values that are wrong together,
 cluster can refuse, or whose refusal must not print them (Helm prints a value that the schema refuses).
 
 A message names the value, the consequence and the fix. All problems are told at once. `guards` is
-the entry; each `guards.<concern>` below takes `$g`, whose `problems` it appends to.
+the entry; below it stand, each for itself,
+
+  sections, names, secrets     what the values are called, and what must not be in them
+  driver, replicas, path, claim, env, sidecar, memory, grace      what they mean together
+  base, live-claim, upstream   what the cluster would say, or has already
+
+and at the end how quantities and durations are read. Each takes `$g`: the `root`, the `problems` so
+far, and what `guards` worked out once. Text between actions is trimmed away, so all of it is indented.
 */}}
 {{- define "agenttier.guards" -}}
-{{- $g := dict "root" . "problems" (list) -}}
-{{- include "agenttier.guards.sections" $g -}}
-{{- include "agenttier.guards.names" $g -}}
-{{- with .Values.optional -}}
-{{- include "agenttier.guards.secrets" (dict "g" $g "node" .storage "path" "optional.storage") -}}
+  {{- $g := dict "root" . "problems" (list) -}}
+  {{- include "agenttier.guards.sections" $g -}}
+  {{- include "agenttier.guards.names" $g -}}
+  {{- with .Values.optional -}}
+    {{- include "agenttier.guards.secrets" (dict "g" $g "node" .storage "path" "optional.storage") -}}
+  {{- end -}}
+  {{- /* The checks below read through every section, so a missing one ends it here. */ -}}
+  {{- if not $g.incomplete -}}
+    {{- $s := .Values.optional.storage -}}
+    {{- $_ := set $g "storage" $s -}}
+    {{- $_ := set $g "sqlite" (and $s.enabled (eq (toString $s.driver) "sqlite")) -}}
+    {{- $_ := set $g "server" (and $s.enabled (has (toString $s.driver) (list "postgres" "mysql"))) -}}
+    {{- $replicas := .Values.router.replicas -}}
+    {{- if or (kindIs "invalid" $replicas) (eq (toString $replicas) "") -}}
+      {{- $replicas = ternary 1 2 (eq (toString $g.sqlite) "true") -}}
+    {{- end -}}
+    {{- $_ := set $g "replicas" (toString $replicas) -}}
+    {{- include "agenttier.guards.driver" $g -}}
+    {{- include "agenttier.guards.replicas" $g -}}
+    {{- include "agenttier.guards.path" $g -}}
+    {{- include "agenttier.guards.claim" $g -}}
+    {{- include "agenttier.guards.env" $g -}}
+    {{- include "agenttier.guards.sidecar" $g -}}
+    {{- include "agenttier.guards.memory" $g -}}
+    {{- include "agenttier.guards.grace" $g -}}
+    {{- include "agenttier.guards.base" $g -}}
+    {{- include "agenttier.guards.live-claim" $g -}}
+    {{- include "agenttier.guards.upstream" $g -}}
+  {{- end -}}
+  {{- with $g.problems -}}
+    {{- fail (printf "\n\nThe values cannot be installed (%d to mend):\n\n- %s\n" (len .) (join "\n\n- " .)) -}}
+  {{- end -}}
 {{- end -}}
-{{- /* The checks below read through every section, so a missing one ends it here. */ -}}
-{{- if not $g.incomplete -}}
-{{- $s := .Values.optional.storage -}}
-{{- $_ := set $g "storage" $s -}}
-{{- $_ := set $g "sqlite" (and $s.enabled (eq (toString $s.driver) "sqlite")) -}}
-{{- $_ := set $g "server" (and $s.enabled (has (toString $s.driver) (list "postgres" "mysql"))) -}}
-{{- $replicas := .Values.router.replicas -}}
-{{- if or (kindIs "invalid" $replicas) (eq (toString $replicas) "") -}}
-{{- $replicas = ternary 1 2 (eq (toString $g.sqlite) "true") -}}
-{{- end -}}
-{{- $_ := set $g "replicas" (toString $replicas) -}}
-{{- include "agenttier.guards.driver" $g -}}
-{{- include "agenttier.guards.replicas" $g -}}
-{{- include "agenttier.guards.path" $g -}}
-{{- include "agenttier.guards.claim" $g -}}
-{{- include "agenttier.guards.env" $g -}}
-{{- include "agenttier.guards.sidecar" $g -}}
-{{- include "agenttier.guards.memory" $g -}}
-{{- include "agenttier.guards.grace" $g -}}
-{{- include "agenttier.guards.upstream" $g -}}
-{{- end -}}
-{{- with $g.problems -}}
-{{- fail (printf "\n\nThe values cannot be installed (%d to mend):\n\n- %s\n" (len .) (join "\n\n- " .)) -}}
-{{- end -}}
+
+{{/* Adds a problem. Takes (list $g message). */}}
+{{- define "agenttier.refuse" -}}
+  {{- $g := index . 0 -}}
+  {{- $_ := set $g "problems" (append $g.problems (index . 1)) -}}
 {{- end -}}
 
 {{/* What `null` has removed took the chart's default with it; sections that may be empty are not here. */}}
 {{- define "agenttier.guards.sections" -}}
-{{- $g := . -}}
-{{- $sections := list "router" "router.image" "router.service" "router.rateLimit" "router.serviceAccount" "router.rbac" "router.probes" "router.podDisruptionBudget" "auth" "auth.oidc" "cors" "defaults" "networking" "observability" "observability.otlp" "optional" "optional.storage" "optional.storage.sqlite" "optional.storage.sqlite.persistence" "optional.storage.dsnSecret" "optional.storage.sidecar" "optional.storage.sidecar.image" "optional.storage.sidecar.resources" "optional.storage.upgrade" "optional.storage.podMonitor" "optional.storage.networkPolicy" -}}
-{{- $needed := list "router.drainSeconds" "router.terminationGracePeriodSeconds" "router.service.port" "router.service.type" "router.serviceAccount.create" "router.rbac.create" "optional.storage.enabled" "optional.storage.driver" "router.image.repository" "optional.storage.sqlite.path" "optional.storage.sqlite.persistence.enabled" "optional.storage.sqlite.persistence.accessMode" "optional.storage.sqlite.persistence.retain" "optional.storage.dsnSecret.key" "optional.storage.sidecar.enabled" "optional.storage.sidecar.native" "optional.storage.sidecar.image.repository" "optional.storage.sidecar.port" "optional.storage.sidecar.opsPort" "optional.storage.sidecar.queueBytes" "optional.storage.sidecar.sqliteCache" "optional.storage.sidecar.shutdownGrace" "optional.storage.sidecar.logLevel" -}}
-{{- range $path := concat $sections $needed -}}
-{{- $node := $g.root.Values -}}
-{{- $parentIsThere := true -}}
-{{- range $key := splitList "." $path -}}
-{{- $parentIsThere = kindIs "map" $node -}}
-{{- $node = ternary (get (ternary $node dict $parentIsThere) $key) nil $parentIsThere -}}
-{{- end -}}
-{{- $bad := ternary (not (kindIs "map" $node)) (or (kindIs "invalid" $node) (eq (toString $node) "")) (has $path $sections) -}}
-{{- if and $bad $parentIsThere -}}
-{{- $_ := set $g "incomplete" true -}}
-{{- $_ := set $g "problems" (append $g.problems (printf "%s is empty or null, which takes the chart's defaults away: nothing can be rendered without it. Leave it out of your values to have the default." $path)) -}}
-{{- end -}}
-{{- end -}}
+  {{- $g := . -}}
+  {{- $sections := list
+    "router" "router.image" "router.service" "router.rateLimit" "router.serviceAccount"
+    "router.rbac" "router.probes" "router.podDisruptionBudget" "auth" "auth.oidc" "cors" "defaults"
+    "networking" "observability" "observability.otlp" "optional" "optional.storage"
+    "optional.storage.sqlite" "optional.storage.sqlite.persistence" "optional.storage.dsnSecret"
+    "optional.storage.sidecar" "optional.storage.sidecar.image"
+    "optional.storage.sidecar.resources" "optional.storage.upgrade" "optional.storage.podMonitor"
+    "optional.storage.networkPolicy"
+  -}}
+  {{- $needed := list
+    "router.drainSeconds" "router.terminationGracePeriodSeconds" "router.service.port"
+    "router.service.type" "router.serviceAccount.create" "router.rbac.create"
+    "optional.storage.enabled" "optional.storage.driver" "router.image.repository"
+    "optional.storage.sqlite.path" "optional.storage.sqlite.persistence.enabled"
+    "optional.storage.sqlite.persistence.accessMode" "optional.storage.sqlite.persistence.retain"
+    "optional.storage.dsnSecret.key" "optional.storage.sidecar.enabled"
+    "optional.storage.sidecar.native" "optional.storage.sidecar.image.repository"
+    "optional.storage.sidecar.port" "optional.storage.sidecar.opsPort"
+    "optional.storage.sidecar.queueBytes" "optional.storage.sidecar.sqliteCache"
+    "optional.storage.sidecar.shutdownGrace" "optional.storage.sidecar.logLevel"
+  -}}
+  {{- range $path := concat $sections $needed -}}
+    {{- $node := $g.root.Values -}}
+    {{- $parentIsThere := true -}}
+    {{- range $key := splitList "." $path -}}
+      {{- $parentIsThere = kindIs "map" $node -}}
+      {{- $node = ternary (get (ternary $node dict $parentIsThere) $key) nil $parentIsThere -}}
+    {{- end -}}
+    {{- $bad := ternary (not (kindIs "map" $node)) (or (kindIs "invalid" $node) (eq (toString $node) "")) (has $path $sections) -}}
+    {{- if and $bad $parentIsThere -}}
+      {{- $_ := set $g "incomplete" true -}}
+      {{- include "agenttier.refuse" (list $g (printf "%s is empty or null, which takes the chart's defaults away: nothing can be rendered without it. Leave it out of your values to have the default." $path)) -}}
+    {{- end -}}
+  {{- end -}}
 {{- end -}}
 
 {{/* Near misses of names, each with the right one. values.schema.json admits them, for a better message. */}}
@@ -154,283 +188,352 @@ router.sidecar: optional.storage.sidecar
 {{- end -}}
 
 {{- define "agenttier.guards.names" -}}
-{{- $g := . -}}
-{{- range $from, $to := include "agenttier.guards.near-misses" . | fromYaml -}}
-{{- $keys := splitList "." $from -}}
-{{- $node := $g.root.Values -}}
-{{- range initial $keys -}}
-{{- $node = ternary (get (ternary $node dict (kindIs "map" $node)) .) nil (kindIs "map" $node) -}}
-{{- end -}}
-{{- if kindIs "map" $node -}}
-{{- if hasKey $node (last $keys) -}}
-{{- if $to -}}
-{{- $_ := set $g "problems" (append $g.problems (printf "%s is not a value of this chart and would have no effect. Set %s instead." $from $to)) -}}
-{{- else -}}
-{{- $_ := set $g "problems" (append $g.problems (printf "%s is not a value of this chart: what connects to a database is read from a Secret alone, since values are kept in the release and shown by `helm get values`. Put the whole DSN into a Secret and set optional.storage.dsnSecret.name (and .key) to where it lies." $from)) -}}
-{{- end -}}
-{{- end -}}
-{{- end -}}
-{{- end -}}
+  {{- $g := . -}}
+  {{- range $from, $to := include "agenttier.guards.near-misses" . | fromYaml -}}
+    {{- $keys := splitList "." $from -}}
+    {{- $node := $g.root.Values -}}
+    {{- range initial $keys -}}
+      {{- $node = ternary (get (ternary $node dict (kindIs "map" $node)) .) nil (kindIs "map" $node) -}}
+    {{- end -}}
+    {{- if kindIs "map" $node -}}
+      {{- if hasKey $node (last $keys) -}}
+        {{- if $to -}}
+          {{- include "agenttier.refuse" (list $g (printf "%s is not a value of this chart and would have no effect. Set %s instead." $from $to)) -}}
+        {{- else -}}
+          {{- include "agenttier.refuse" (list $g (printf "%s is not a value of this chart: what connects to a database is read from a Secret alone, since values are kept in the release and shown by `helm get values`. Put the whole DSN into a Secret and set optional.storage.dsnSecret.name (and .key) to where it lies." $from)) -}}
+        {{- end -}}
+      {{- end -}}
+    {{- end -}}
+  {{- end -}}
 {{- end -}}
 
 {{/* Anything that looks like a DSN or a password, at any depth, in keys too. Takes (g, node, path). */}}
 {{- define "agenttier.guards.secrets" -}}
-{{- $g := .g -}}
-{{- $path := .path -}}
-{{- $secret := `(?i)://|(password|passwd|pwd)\s*=|@(tcp|unix)\(` -}}
-{{- if kindIs "map" .node -}}
-{{- range $key, $value := .node -}}
-{{- if regexMatch $secret $key -}}
-{{- $_ := set $g "problems" (append $g.problems (printf "a key below %s looks like a DSN or a password (it is not shown): values are kept in the release and shown by `helm get values`. Put it into a Secret, set optional.storage.dsnSecret.name to its name, and change the password if this reached a log." $path)) -}}
-{{- else -}}
-{{- include "agenttier.guards.secrets" (dict "g" $g "node" $value "path" (printf "%s.%s" $path $key)) -}}
-{{- end -}}
-{{- end -}}
-{{- else if kindIs "slice" .node -}}
-{{- range $i, $value := .node -}}
-{{- include "agenttier.guards.secrets" (dict "g" $g "node" $value "path" (printf "%s[%d]" $path $i)) -}}
-{{- end -}}
-{{- else if kindIs "string" .node -}}
-{{- if regexMatch $secret .node -}}
-{{- $_ := set $g "problems" (append $g.problems (printf "%s looks like a DSN or a password (it is not shown): values are kept in the release and shown by `helm get values`. Put it into a Secret, set optional.storage.dsnSecret.name to its name, and change the password if this reached a log." $path)) -}}
-{{- end -}}
-{{- end -}}
+  {{- $g := .g -}}
+  {{- $path := .path -}}
+  {{- $secret := `(?i)://|(password|passwd|pwd)\s*=|@(tcp|unix)\(` -}}
+  {{- if kindIs "map" .node -}}
+    {{- range $key, $value := .node -}}
+      {{- if regexMatch $secret $key -}}
+        {{- include "agenttier.refuse" (list $g (printf "a key below %s looks like a DSN or a password (it is not shown): values are kept in the release and shown by `helm get values`. Put it into a Secret, set optional.storage.dsnSecret.name to its name, and change the password if this reached a log." $path)) -}}
+      {{- else -}}
+        {{- include "agenttier.guards.secrets" (dict "g" $g "node" $value "path" (printf "%s.%s" $path $key)) -}}
+      {{- end -}}
+    {{- end -}}
+  {{- else if kindIs "slice" .node -}}
+    {{- range $i, $value := .node -}}
+      {{- include "agenttier.guards.secrets" (dict "g" $g "node" $value "path" (printf "%s[%d]" $path $i)) -}}
+    {{- end -}}
+  {{- else if kindIs "string" .node -}}
+    {{- if regexMatch $secret .node -}}
+      {{- include "agenttier.refuse" (list $g (printf "%s looks like a DSN or a password (it is not shown): values are kept in the release and shown by `helm get values`. Put it into a Secret, set optional.storage.dsnSecret.name to its name, and change the password if this reached a log." $path)) -}}
+    {{- end -}}
+  {{- end -}}
 {{- end -}}
 
 {{/* The value as a message may show it: one in the wrong place can be a secret. As the sidecar does. */}}
 {{- define "agenttier.guards.shown" -}}
-{{- $text := toString . -}}
-{{- if and (regexMatch `^[\pL\pN _.:+/\[\]%,~-]{1,120}$` $text) (not (contains "://" $text)) -}}
-{{ $text }}
-{{- else if eq $text "" -}}
-empty
-{{- else -}}
-a text that is not shown
-{{- end -}}
+  {{- $text := toString . -}}
+  {{- if and (regexMatch `^[\pL\pN _.:+/\[\]%,~-]{1,120}$` $text) (not (contains "://" $text)) -}}
+    {{ $text }}
+  {{- else if eq $text "" -}}
+    empty
+  {{- else -}}
+    a text that is not shown
+  {{- end -}}
 {{- end -}}
 
 {{- define "agenttier.guards.driver" -}}
-{{- $g := . -}}
-{{- $s := $g.storage -}}
-{{- if and $s.enabled (not (or $g.sqlite $g.server)) -}}
-{{- $_ := set $g "problems" (append $g.problems (printf "optional.storage.driver is %s, which no store answers to: nothing would be recorded. Set it to sqlite, postgres or mysql; to have no storage set optional.storage.enabled=false." (include "agenttier.guards.shown" $s.driver))) -}}
-{{- end -}}
-{{- $name := toString ($s.dsnSecret.name | default "") -}}
-{{- if and $g.server (not $name) -}}
-{{- $_ := set $g "problems" (append $g.problems (printf "optional.storage.dsnSecret.name is empty with optional.storage.driver=%s: the sidecar would not know its database, and storage would stay down. Make a Secret that holds the DSN (kubectl create secret generic agenttier-db --from-file=dsn=FILE) and set optional.storage.dsnSecret.name=agenttier-db." $s.driver)) -}}
-{{- else if and $name (or (gt (len $name) 253) (not (regexMatch `^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$` $name))) -}}
-{{- $_ := set $g "problems" (append $g.problems "optional.storage.dsnSecret.name is not the name of a Secret (it is not shown, since it may be a secret itself): Kubernetes would refuse the Pod. Set it to the name of a Secret (lower case letters, digits, `-` and `.`) that holds the DSN.") -}}
-{{- end -}}
-{{- if not (regexMatch `^[-._a-zA-Z0-9]{1,253}$` (toString $s.dsnSecret.key)) -}}
-{{- $_ := set $g "problems" (append $g.problems "optional.storage.dsnSecret.key is not a key of a Secret (it is not shown, since it may be a secret itself): Kubernetes would refuse the Pod. Set it to the key below which the Secret holds the DSN, as dsn.") -}}
-{{- end -}}
+  {{- $g := . -}}
+  {{- $s := $g.storage -}}
+  {{- if and $s.enabled (not (or $g.sqlite $g.server)) -}}
+    {{- include "agenttier.refuse" (list $g (printf "optional.storage.driver is %s, which no store answers to: nothing would be recorded. Set it to sqlite, postgres or mysql; to have no storage set optional.storage.enabled=false." (include "agenttier.guards.shown" $s.driver))) -}}
+  {{- end -}}
+  {{- $name := toString ($s.dsnSecret.name | default "") -}}
+  {{- if and $g.server (not $name) -}}
+    {{- include "agenttier.refuse" (list $g (printf "optional.storage.dsnSecret.name is empty with optional.storage.driver=%s: the sidecar would not know its database, and storage would stay down. Make a Secret that holds the DSN (kubectl create secret generic agenttier-db --from-file=dsn=FILE) and set optional.storage.dsnSecret.name=agenttier-db." $s.driver)) -}}
+  {{- else if and $name (or (gt (len $name) 253) (not (regexMatch `^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$` $name))) -}}
+    {{- include "agenttier.refuse" (list $g "optional.storage.dsnSecret.name is not the name of a Secret (it is not shown, since it may be a secret itself): Kubernetes would refuse the Pod. Set it to the name of a Secret (lower case letters, digits, `-` and `.`) that holds the DSN.") -}}
+  {{- end -}}
+  {{- if not (regexMatch `^[-._a-zA-Z0-9]{1,253}$` (toString $s.dsnSecret.key)) -}}
+    {{- include "agenttier.refuse" (list $g "optional.storage.dsnSecret.key is not a key of a Secret (it is not shown, since it may be a secret itself): Kubernetes would refuse the Pod. Set it to the key below which the Secret holds the DSN, as dsn.") -}}
+  {{- end -}}
 {{- end -}}
 
 {{- define "agenttier.guards.replicas" -}}
-{{- $g := . -}}
-{{- $shown := include "agenttier.guards.shown" $g.replicas -}}
-{{- if not (regexMatch `^[0-9]{1,9}$` $g.replicas) -}}
-{{- $_ := set $g "problems" (append $g.problems (printf "router.replicas is %s, which is not a whole number: Kubernetes would refuse the Deployment. Write it as 1 or 2, or leave it unset (1 with sqlite, else 2)." $shown)) -}}
-{{- else -}}
-{{- $replicas := atoi $g.replicas -}}
-{{- if and $g.sqlite (gt $replicas 1) -}}
-{{- $_ := set $g "problems" (append $g.problems (printf "router.replicas is %d with optional.storage.driver=sqlite: one SQLite file has one writer, so the other Routers would record nothing, or not start at all. Set router.replicas=1 (or leave it unset), or set optional.storage.driver to postgres or mysql." $replicas)) -}}
-{{- end -}}
-{{- $pdb := $g.root.Values.router.podDisruptionBudget -}}
-{{- if $pdb.enabled -}}
-{{- $min := toString $pdb.minAvailable -}}
-{{- $max := toString $pdb.maxUnavailable -}}
-{{- $minSet := not (or (kindIs "invalid" $pdb.minAvailable) (eq $min "")) -}}
-{{- $maxSet := not (or (kindIs "invalid" $pdb.maxUnavailable) (eq $max "")) -}}
-{{- if and $minSet $maxSet -}}
-{{- $_ := set $g "problems" (append $g.problems "router.podDisruptionBudget has both minAvailable and maxUnavailable: Kubernetes takes one of them and would refuse the budget. Set the other one to null.") -}}
-{{- end -}}
-{{- if and $minSet (not (has $min (list "0" "0%"))) -}}
-{{- if or (eq $replicas 1) (eq $min "100%") (and (regexMatch `^[0-9]{1,9}$` $min) (ge (atoi (default "0" (regexFind `^[0-9]{1,9}$` $min))) $replicas)) -}}
-{{- $_ := set $g "problems" (append $g.problems (printf "router.podDisruptionBudget.minAvailable is %s with %d replica(s) of the Router: no Pod may ever be evicted, and every `kubectl drain` of its node hangs. Set router.podDisruptionBudget.maxUnavailable=1 instead, or turn the budget off." (include "agenttier.guards.shown" $min) $replicas)) -}}
-{{- end -}}
-{{- end -}}
-{{- if and $maxSet (has $max (list "0" "0%")) -}}
-{{- $_ := set $g "problems" (append $g.problems (printf "router.podDisruptionBudget.maxUnavailable is %s: no Pod may ever be evicted, and every `kubectl drain` of its node hangs. Set it to 1, or turn the budget off." $max)) -}}
-{{- end -}}
-{{- end -}}
-{{- end -}}
+  {{- $g := . -}}
+  {{- $shown := include "agenttier.guards.shown" $g.replicas -}}
+  {{- if not (regexMatch `^[0-9]{1,9}$` $g.replicas) -}}
+    {{- include "agenttier.refuse" (list $g (printf "router.replicas is %s, which is not a whole number: Kubernetes would refuse the Deployment. Write it as 1 or 2, or leave it unset (1 with sqlite, else 2)." $shown)) -}}
+  {{- else -}}
+    {{- $replicas := atoi $g.replicas -}}
+    {{- if and $g.sqlite (gt $replicas 1) -}}
+      {{- include "agenttier.refuse" (list $g (printf "router.replicas is %d with optional.storage.driver=sqlite: one SQLite file has one writer, so the other Routers would record nothing, or not start at all. Set router.replicas=1 (or leave it unset), or set optional.storage.driver to postgres or mysql." $replicas)) -}}
+    {{- end -}}
+    {{- $pdb := $g.root.Values.router.podDisruptionBudget -}}
+    {{- if $pdb.enabled -}}
+      {{- $min := toString $pdb.minAvailable -}}
+      {{- $max := toString $pdb.maxUnavailable -}}
+      {{- $minSet := not (or (kindIs "invalid" $pdb.minAvailable) (eq $min "")) -}}
+      {{- $maxSet := not (or (kindIs "invalid" $pdb.maxUnavailable) (eq $max "")) -}}
+      {{- if and $minSet $maxSet -}}
+        {{- include "agenttier.refuse" (list $g "router.podDisruptionBudget has both minAvailable and maxUnavailable: Kubernetes takes one of them and would refuse the budget. Set the other one to null.") -}}
+      {{- end -}}
+      {{- if and $minSet (not (has $min (list "0" "0%"))) -}}
+        {{- if or (eq $replicas 1) (eq $min "100%") (and (regexMatch `^[0-9]{1,9}$` $min) (ge (atoi (default "0" (regexFind `^[0-9]{1,9}$` $min))) $replicas)) -}}
+          {{- include "agenttier.refuse" (list $g (printf "router.podDisruptionBudget.minAvailable is %s with %d replica(s) of the Router: no Pod may ever be evicted, and every `kubectl drain` of its node hangs. Set router.podDisruptionBudget.maxUnavailable=1 instead, or turn the budget off." (include "agenttier.guards.shown" $min) $replicas)) -}}
+        {{- end -}}
+      {{- end -}}
+      {{- if and $maxSet (has $max (list "0" "0%")) -}}
+        {{- include "agenttier.refuse" (list $g (printf "router.podDisruptionBudget.maxUnavailable is %s: no Pod may ever be evicted, and every `kubectl drain` of its node hangs. Set it to 1, or turn the budget off." $max)) -}}
+      {{- end -}}
+    {{- end -}}
+  {{- end -}}
 {{- end -}}
 
 {{/* The volume is mounted at the directory of the path, in place of what the image holds there. */}}
 {{- define "agenttier.guards.path" -}}
-{{- $g := . -}}
-{{- $path := toString $g.storage.sqlite.path -}}
-{{- if $g.sqlite -}}
-{{- $shown := include "agenttier.guards.shown" $path -}}
-{{- $dir := dir $path -}}
-{{- $hidden := list "/etc" "/usr" "/bin" "/sbin" "/lib" "/lib32" "/lib64" "/libx32" "/boot" "/proc" "/sys" "/dev" "/run" "/tmp" "/var" "/var/run" "/var/lib" "/root" "/home" "/app" -}}
-{{- $problem := "" -}}
-{{- if not (hasPrefix "/" $path) -}}
-{{- $problem = "which does not begin with `/`: there is no directory that the volume could be mounted at" -}}
-{{- else if hasSuffix "/" $path -}}
-{{- $problem = "which ends in `/`: it names a directory, and SQLite needs a file" -}}
-{{- else if ne (clean $path) $path -}}
-{{- $problem = "which has `.`, `..` or `//` in it: the volume could be mounted elsewhere than it seems" -}}
-{{- else if eq $dir "/" -}}
-{{- $problem = "which lies directly below `/`: the volume would be mounted over the whole root of the container" -}}
-{{- else if or (has $dir $hidden) (regexMatch `^/(usr|bin|sbin|lib|lib32|lib64|libx32|proc|sys|dev)/` $path) -}}
-{{- $problem = printf "which lies in %s: the volume would hide what the container needs there" (include "agenttier.guards.shown" $dir) -}}
-{{- else if contains ":" $path -}}
-{{- $problem = "which has a `:` in it: Kubernetes mounts no volume there" -}}
-{{- end -}}
-{{- with $problem -}}
-{{- $_ := set $g "problems" (append $g.problems (printf "optional.storage.sqlite.path is %s, %s. Set it to a file in a directory of its own, as /var/lib/agenttier/agenttier.db." $shown .)) -}}
-{{- end -}}
-{{- end -}}
+  {{- $g := . -}}
+  {{- $path := toString $g.storage.sqlite.path -}}
+  {{- if $g.sqlite -}}
+    {{- $shown := include "agenttier.guards.shown" $path -}}
+    {{- $dir := dir $path -}}
+    {{- $hidden := list
+      "/etc" "/usr" "/bin" "/sbin" "/lib" "/lib32" "/lib64" "/libx32" "/boot" "/proc" "/sys" "/dev"
+      "/run" "/tmp" "/var" "/var/run" "/var/lib" "/root" "/home" "/app"
+    -}}
+    {{- $problem := "" -}}
+    {{- if not (hasPrefix "/" $path) -}}
+      {{- $problem = "which does not begin with `/`: there is no directory that the volume could be mounted at" -}}
+    {{- else if hasSuffix "/" $path -}}
+      {{- $problem = "which ends in `/`: it names a directory, and SQLite needs a file" -}}
+    {{- else if ne (clean $path) $path -}}
+      {{- $problem = "which has `.`, `..` or `//` in it: the volume could be mounted elsewhere than it seems" -}}
+    {{- else if eq $dir "/" -}}
+      {{- $problem = "which lies directly below `/`: the volume would be mounted over the whole root of the container" -}}
+    {{- else if or (has $dir $hidden) (regexMatch `^/(usr|bin|sbin|lib|lib32|lib64|libx32|proc|sys|dev)/` $path) -}}
+      {{- $problem = printf "which lies in %s: the volume would hide what the container needs there" (include "agenttier.guards.shown" $dir) -}}
+    {{- else if contains ":" $path -}}
+      {{- $problem = "which has a `:` in it: Kubernetes mounts no volume there" -}}
+    {{- end -}}
+    {{- with $problem -}}
+      {{- include "agenttier.refuse" (list $g (printf "optional.storage.sqlite.path is %s, %s. Set it to a file in a directory of its own, as /var/lib/agenttier/agenttier.db." $shown .)) -}}
+    {{- end -}}
+  {{- end -}}
 {{- end -}}
 
 {{- define "agenttier.guards.claim" -}}
-{{- $g := . -}}
-{{- $p := $g.storage.sqlite.persistence -}}
-{{- $sizeSet := not (or (kindIs "invalid" $p.size) (eq (toString $p.size) "")) -}}
-{{- if $g.sqlite -}}
-{{- if $p.existingClaim -}}
-{{- if not $p.enabled -}}
-{{- $_ := set $g "problems" (append $g.problems "optional.storage.sqlite.persistence.existingClaim is set while persistence.enabled=false: the records would go to a volume that ends with the Pod, not to your claim. Set persistence.enabled=true, or leave existingClaim empty.") -}}
-{{- end -}}
-{{- range $key := ternary (list "size") (list) $sizeSet | concat (ternary (list "storageClassName") (list) (ne (toString (default "" $p.storageClassName)) "")) -}}
-{{- $_ := set $g "problems" (append $g.problems (printf "optional.storage.sqlite.persistence.%s is set together with existingClaim: the chart makes no claim then, and it would have no effect. Leave it out (change the claim itself), or leave existingClaim empty." $key)) -}}
-{{- end -}}
-{{- end -}}
-{{- $mode := toString $p.accessMode -}}
-{{- if not (has $mode (list "ReadWriteOnce" "ReadWriteOncePod")) -}}
-{{- $_ := set $g "problems" (append $g.problems (printf "optional.storage.sqlite.persistence.accessMode is %s: a SQLite file has one writer, on one node, and shared filesystems break its locks. Set it to ReadWriteOnce or ReadWriteOncePod; to have several Routers use postgres or mysql." (include "agenttier.guards.shown" $mode))) -}}
-{{- end -}}
-{{- if $sizeSet -}}
-{{- $bytes := include "agenttier.guards.bytes" $p.size -}}
-{{- if not $bytes -}}
-{{- $_ := set $g "problems" (append $g.problems (printf "optional.storage.sqlite.persistence.size is %s, which is not a quantity: Kubernetes would refuse the claim. Write it as 1Gi, 500Mi or 10G." (include "agenttier.guards.shown" $p.size))) -}}
-{{- else if lt (float64 $bytes) 1048576.0 -}}
-{{- $_ := set $g "problems" (append $g.problems (printf "optional.storage.sqlite.persistence.size is %s, that is %s byte(s): no database fits (`m` means thousandths). Write it as 1Gi, 500Mi or 10G." (include "agenttier.guards.shown" $p.size) $bytes)) -}}
-{{- end -}}
-{{- end -}}
-{{- end -}}
+  {{- $g := . -}}
+  {{- $p := $g.storage.sqlite.persistence -}}
+  {{- $sizeSet := not (or (kindIs "invalid" $p.size) (eq (toString $p.size) "")) -}}
+  {{- if $g.sqlite -}}
+    {{- if $p.existingClaim -}}
+      {{- if not $p.enabled -}}
+        {{- include "agenttier.refuse" (list $g "optional.storage.sqlite.persistence.existingClaim is set while persistence.enabled=false: the records would go to a volume that ends with the Pod, not to your claim. Set persistence.enabled=true, or leave existingClaim empty.") -}}
+      {{- end -}}
+      {{- range $key := ternary (list "size") (list) $sizeSet | concat (ternary (list "storageClassName") (list) (ne (toString (default "" $p.storageClassName)) "")) -}}
+        {{- include "agenttier.refuse" (list $g (printf "optional.storage.sqlite.persistence.%s is set together with existingClaim: the chart makes no claim then, and it would have no effect. Leave it out (change the claim itself), or leave existingClaim empty." $key)) -}}
+      {{- end -}}
+    {{- end -}}
+    {{- $mode := toString $p.accessMode -}}
+    {{- if not (has $mode (list "ReadWriteOnce" "ReadWriteOncePod")) -}}
+      {{- include "agenttier.refuse" (list $g (printf "optional.storage.sqlite.persistence.accessMode is %s: a SQLite file has one writer, on one node, and shared filesystems break its locks. Set it to ReadWriteOnce or ReadWriteOncePod; to have several Routers use postgres or mysql." (include "agenttier.guards.shown" $mode))) -}}
+    {{- end -}}
+    {{- if $sizeSet -}}
+      {{- $bytes := include "agenttier.guards.bytes" $p.size -}}
+      {{- if not $bytes -}}
+        {{- include "agenttier.refuse" (list $g (printf "optional.storage.sqlite.persistence.size is %s, which is not a quantity: Kubernetes would refuse the claim. Write it as 1Gi, 500Mi or 10G." (include "agenttier.guards.shown" $p.size))) -}}
+      {{- else if lt (float64 $bytes) 1048576.0 -}}
+        {{- include "agenttier.refuse" (list $g (printf "optional.storage.sqlite.persistence.size is %s, that is %s byte(s): no database fits (`m` means thousandths). Write it as 1Gi, 500Mi or 10G." (include "agenttier.guards.shown" $p.size) $bytes)) -}}
+      {{- end -}}
+    {{- end -}}
+  {{- end -}}
 {{- end -}}
 
 {{- define "agenttier.guards.env" -}}
-{{- $g := . -}}
-{{- $sets := dict "STORAGE_DRIVER" "optional.storage.driver" "STORAGE_SQLITE_PATH" "optional.storage.sqlite.path" "STORAGE_DSN" "optional.storage.dsnSecret.name" "STORAGE_DSN_FILE" "optional.storage.dsnSecret.key" "STORAGE_API_ADDRESS" "optional.storage.sidecar.port" "STORAGE_OPS_ADDRESS" "optional.storage.sidecar.opsPort" "STORAGE_QUEUE_BYTES" "optional.storage.sidecar.queueBytes" "STORAGE_SQLITE_CACHE" "optional.storage.sidecar.sqliteCache" "STORAGE_SHUTDOWN_GRACE" "optional.storage.sidecar.shutdownGrace" "STORAGE_LOG_LEVEL" "optional.storage.sidecar.logLevel" "STORAGE_SIDECAR_URL" "optional.storage.sidecar.port" -}}
-{{- range $path, $list := dict "router.extraEnv" $g.root.Values.router.extraEnv "optional.storage.sidecar.extraEnv" $g.storage.sidecar.extraEnv -}}
-{{- range $i, $env := $list -}}
-{{- $name := toString (get (ternary $env dict (kindIs "map" $env)) "name") -}}
-{{- if hasKey $sets $name -}}
-{{- $_ := set $g "problems" (append $g.problems (printf "%s[%d] names %s, which the chart sets itself, where it is needed: of two that disagree one would win unseen. Take it out and set %s." $path $i $name (get $sets $name))) -}}
-{{- else if and (eq $path "optional.storage.sidecar.extraEnv") (regexMatch `(?i)(password|passwd|pwd)$` $name) (kindIs "map" $env) (get (ternary $env dict (kindIs "map" $env)) "value") -}}
-{{- $_ := set $g "problems" (append $g.problems (printf "%s[%d] gives %s as plain text: values are kept in the release and shown by `helm get values`. Put it into a Secret and name that with valueFrom.secretKeyRef, or write it into the DSN." $path $i (include "agenttier.guards.shown" $name))) -}}
-{{- end -}}
-{{- end -}}
-{{- end -}}
+  {{- $g := . -}}
+  {{- $sets := dict
+    "STORAGE_DRIVER" "optional.storage.driver"
+    "STORAGE_SQLITE_PATH" "optional.storage.sqlite.path"
+    "STORAGE_DSN" "optional.storage.dsnSecret.name"
+    "STORAGE_DSN_FILE" "optional.storage.dsnSecret.key"
+    "STORAGE_API_ADDRESS" "optional.storage.sidecar.port"
+    "STORAGE_OPS_ADDRESS" "optional.storage.sidecar.opsPort"
+    "STORAGE_QUEUE_BYTES" "optional.storage.sidecar.queueBytes"
+    "STORAGE_SQLITE_CACHE" "optional.storage.sidecar.sqliteCache"
+    "STORAGE_SHUTDOWN_GRACE" "optional.storage.sidecar.shutdownGrace"
+    "STORAGE_LOG_LEVEL" "optional.storage.sidecar.logLevel"
+    "STORAGE_SIDECAR_URL" "optional.storage.sidecar.port"
+  -}}
+  {{- range $path, $list := dict "router.extraEnv" $g.root.Values.router.extraEnv "optional.storage.sidecar.extraEnv" $g.storage.sidecar.extraEnv -}}
+    {{- range $i, $env := $list -}}
+      {{- $name := toString (get (ternary $env dict (kindIs "map" $env)) "name") -}}
+      {{- if hasKey $sets $name -}}
+        {{- include "agenttier.refuse" (list $g (printf "%s[%d] names %s, which the chart sets itself, where it is needed: of two that disagree one would win unseen. Take it out and set %s." $path $i $name (get $sets $name))) -}}
+      {{- else if and (eq $path "optional.storage.sidecar.extraEnv") (regexMatch `(?i)(password|passwd|pwd)$` $name) (kindIs "map" $env) (get (ternary $env dict (kindIs "map" $env)) "value") -}}
+        {{- include "agenttier.refuse" (list $g (printf "%s[%d] gives %s as plain text: values are kept in the release and shown by `helm get values`. Put it into a Secret and name that with valueFrom.secretKeyRef, or write it into the DSN." $path $i (include "agenttier.guards.shown" $name))) -}}
+      {{- end -}}
+    {{- end -}}
+  {{- end -}}
 {{- end -}}
 
 {{- define "agenttier.guards.sidecar" -}}
-{{- $g := . -}}
-{{- $c := $g.storage.sidecar -}}
-{{- if not $c.enabled -}}
-{{- if $g.storage.enabled -}}
-{{- $_ := set $g "problems" (append $g.problems "optional.storage.sidecar.enabled is false while optional.storage.enabled is true: it is the sidecar that records, so nothing would be. Set optional.storage.sidecar.enabled=true, or optional.storage.enabled=false.") -}}
-{{- end -}}
-{{- else -}}
-{{- /* The Router listens on 8080, and all containers of a Pod share its ports. */ -}}
-{{- range $key := list "port" "opsPort" -}}
-{{- $port := toString (get $c $key) -}}
-{{- if eq $port "8080" -}}
-{{- $_ := set $g "problems" (append $g.problems (printf "optional.storage.sidecar.%s is 8080, on which the Router listens: the containers of a Pod share its ports, so one of both would not start. Set it to another port, as %s." $key (ternary "8085" "8086" (eq $key "port")))) -}}
-{{- end -}}
-{{- end -}}
-{{- if eq (toString $c.port) (toString $c.opsPort) -}}
-{{- $_ := set $g "problems" (append $g.problems (printf "optional.storage.sidecar.port and optional.storage.sidecar.opsPort are both %s: only one of API and health could listen, and the liveness probe would restart the sidecar for ever. Set them to different ports, as 8085 and 8086." (include "agenttier.guards.shown" $c.port))) -}}
-{{- end -}}
-{{- $native := toString $c.native -}}
-{{- if not (has $native (list "auto" "true" "false")) -}}
-{{- $_ := set $g "problems" (append $g.problems (printf "optional.storage.sidecar.native is %s: the chart cannot tell where to put the container. Set it to auto, true or false." (include "agenttier.guards.shown" $native))) -}}
-{{- else if and (eq $native "true") (semverCompare "<1.29.0-0" $g.root.Capabilities.KubeVersion.Version) -}}
-{{- $_ := set $g "problems" (append $g.problems (printf "optional.storage.sidecar.native is true on Kubernetes %s: native sidecars need 1.29, before it the Router would wait for ever for the sidecar to end. Set it to auto or false (or give --kube-version to helm template)." $g.root.Capabilities.KubeVersion.Version)) -}}
-{{- end -}}
-{{- if not (has (toString $c.logLevel) (list "trace" "debug" "info" "warn" "error" "fatal" "silent")) -}}
-{{- $_ := set $g "problems" (append $g.problems (printf "optional.storage.sidecar.logLevel is %s, which the sidecar does not know: it would log at info. Set it to trace, debug, info, warn, error, fatal or silent." (include "agenttier.guards.shown" $c.logLevel))) -}}
-{{- end -}}
-{{- end -}}
+  {{- $g := . -}}
+  {{- $c := $g.storage.sidecar -}}
+  {{- if not $c.enabled -}}
+    {{- if $g.storage.enabled -}}
+      {{- include "agenttier.refuse" (list $g "optional.storage.sidecar.enabled is false while optional.storage.enabled is true: it is the sidecar that records, so nothing would be. Set optional.storage.sidecar.enabled=true, or optional.storage.enabled=false.") -}}
+    {{- end -}}
+  {{- else -}}
+    {{- /* The Router listens on 8080, and all containers of a Pod share its ports. */ -}}
+    {{- range $key := list "port" "opsPort" -}}
+      {{- $port := toString (get $c $key) -}}
+      {{- if eq $port "8080" -}}
+        {{- include "agenttier.refuse" (list $g (printf "optional.storage.sidecar.%s is 8080, on which the Router listens: the containers of a Pod share its ports, so one of both would not start. Set it to another port, as %s." $key (ternary "8085" "8086" (eq $key "port")))) -}}
+      {{- end -}}
+    {{- end -}}
+    {{- if eq (toString $c.port) (toString $c.opsPort) -}}
+      {{- include "agenttier.refuse" (list $g (printf "optional.storage.sidecar.port and optional.storage.sidecar.opsPort are both %s: only one of API and health could listen, and the liveness probe would restart the sidecar for ever. Set them to different ports, as 8085 and 8086." (include "agenttier.guards.shown" $c.port))) -}}
+    {{- end -}}
+    {{- $native := toString $c.native -}}
+    {{- if not (has $native (list "auto" "true" "false")) -}}
+      {{- include "agenttier.refuse" (list $g (printf "optional.storage.sidecar.native is %s: the chart cannot tell where to put the container. Set it to auto, true or false." (include "agenttier.guards.shown" $native))) -}}
+    {{- else if and (eq $native "true") (semverCompare "<1.29.0-0" $g.root.Capabilities.KubeVersion.Version) -}}
+      {{- include "agenttier.refuse" (list $g (printf "optional.storage.sidecar.native is true on Kubernetes %s: native sidecars need 1.29, before it the Router would wait for ever for the sidecar to end. Set it to auto or false (or give --kube-version to helm template)." $g.root.Capabilities.KubeVersion.Version)) -}}
+    {{- end -}}
+    {{- if not (has (toString $c.logLevel) (list "trace" "debug" "info" "warn" "error" "fatal" "silent")) -}}
+      {{- include "agenttier.refuse" (list $g (printf "optional.storage.sidecar.logLevel is %s, which the sidecar does not know: it would log at info. Set it to trace, debug, info, warn, error, fatal or silent." (include "agenttier.guards.shown" $c.logLevel))) -}}
+    {{- end -}}
+  {{- end -}}
 {{- end -}}
 
 {{/* 150Mi is what the sidecar takes beside its queue and cache under load. */}}
 {{- define "agenttier.guards.memory" -}}
-{{- $g := . -}}
-{{- $c := $g.storage.sidecar -}}
-{{- if $c.enabled -}}
-{{- $sum := 157286400.0 -}}
-{{- $readable := true -}}
-{{- range $key := list "queueBytes" "sqliteCache" -}}
-{{- $bytes := include "agenttier.guards.bytes" (get $c $key) -}}
-{{- $least := ternary 131072.0 65536.0 (eq $key "queueBytes") -}}
-{{- if or (not $bytes) (lt (float64 (default "0" $bytes)) $least) -}}
-{{- $readable = false -}}
-{{- $_ := set $g "problems" (append $g.problems (printf "optional.storage.sidecar.%s is %s, which is not a number of bytes that is of use: the sidecar would take its default, or find no room for a record. Write it as 32Mi, 1G or 33554432." $key (include "agenttier.guards.shown" (get $c $key)))) -}}
-{{- else -}}
-{{- $sum = addf $sum (float64 $bytes) -}}
-{{- end -}}
-{{- end -}}
-{{- $memory := get ($c.resources.limits | default dict) "memory" -}}
-{{- if and $readable $g.storage.enabled $memory -}}
-{{- $limit := include "agenttier.guards.bytes" $memory -}}
-{{- if not $limit -}}
-{{- $_ := set $g "problems" (append $g.problems (printf "optional.storage.sidecar.resources.limits.memory is %s, which is not a quantity: Kubernetes would refuse the Pod. Write it as 384Mi." (include "agenttier.guards.shown" $memory))) -}}
-{{- else if gt $sum (float64 $limit) -}}
-{{- $_ := set $g "problems" (append $g.problems (printf "optional.storage.sidecar.queueBytes (%s) + sqliteCache (%s) + 150Mi is more than resources.limits.memory (%s): the kernel would kill the sidecar under load, and what is queued would be lost. Raise optional.storage.sidecar.resources.limits.memory to %.0fMi or more, or lower queueBytes or sqliteCache." (include "agenttier.guards.shown" $c.queueBytes) (include "agenttier.guards.shown" $c.sqliteCache) (include "agenttier.guards.shown" $memory) (ceil (divf $sum 1048576.0)))) -}}
-{{- end -}}
-{{- end -}}
-{{- end -}}
+  {{- $g := . -}}
+  {{- $c := $g.storage.sidecar -}}
+  {{- if $c.enabled -}}
+    {{- $sum := 157286400.0 -}}
+    {{- $readable := true -}}
+    {{- range $key := list "queueBytes" "sqliteCache" -}}
+      {{- $bytes := include "agenttier.guards.bytes" (get $c $key) -}}
+      {{- $least := ternary 131072.0 65536.0 (eq $key "queueBytes") -}}
+      {{- if or (not $bytes) (lt (float64 (default "0" $bytes)) $least) -}}
+        {{- $readable = false -}}
+        {{- include "agenttier.refuse" (list $g (printf "optional.storage.sidecar.%s is %s, which is not a number of bytes that is of use: the sidecar would take its default, or find no room for a record. Write it as 32Mi, 1G or 33554432." $key (include "agenttier.guards.shown" (get $c $key)))) -}}
+      {{- else -}}
+        {{- $sum = addf $sum (float64 $bytes) -}}
+      {{- end -}}
+    {{- end -}}
+    {{- $memory := get ($c.resources.limits | default dict) "memory" -}}
+    {{- if and $readable $g.storage.enabled $memory -}}
+      {{- $limit := include "agenttier.guards.bytes" $memory -}}
+      {{- if not $limit -}}
+        {{- include "agenttier.refuse" (list $g (printf "optional.storage.sidecar.resources.limits.memory is %s, which is not a quantity: Kubernetes would refuse the Pod. Write it as 384Mi." (include "agenttier.guards.shown" $memory))) -}}
+      {{- else if gt $sum (float64 $limit) -}}
+        {{- include "agenttier.refuse" (list $g (printf "optional.storage.sidecar.queueBytes (%s) + sqliteCache (%s) + 150Mi is more than resources.limits.memory (%s): the kernel would kill the sidecar under load, and what is queued would be lost. Raise optional.storage.sidecar.resources.limits.memory to %.0fMi or more, or lower queueBytes or sqliteCache." (include "agenttier.guards.shown" $c.queueBytes) (include "agenttier.guards.shown" $c.sqliteCache) (include "agenttier.guards.shown" $memory) (ceil (divf $sum 1048576.0)))) -}}
+      {{- end -}}
+    {{- end -}}
+  {{- end -}}
 {{- end -}}
 
 {{/* The Router drains first, then the sidecar stores what is queued, then the kubelet kills. */}}
 {{- define "agenttier.guards.grace" -}}
-{{- $g := . -}}
-{{- $r := $g.root.Values.router -}}
-{{- $whole := true -}}
-{{- range $key := list "drainSeconds" "terminationGracePeriodSeconds" -}}
-{{- if not (regexMatch `^[0-9]{1,9}$` (toString (get $r $key))) -}}
-{{- $whole = false -}}
-{{- $_ := set $g "problems" (append $g.problems (printf "router.%s is %s, which is not a whole number of seconds: Kubernetes would refuse the Pod. Write it as 30 or 55." $key (include "agenttier.guards.shown" (get $r $key)))) -}}
+  {{- $g := . -}}
+  {{- $r := $g.root.Values.router -}}
+  {{- $whole := true -}}
+  {{- range $key := list "drainSeconds" "terminationGracePeriodSeconds" -}}
+    {{- if not (regexMatch `^[0-9]{1,9}$` (toString (get $r $key))) -}}
+      {{- $whole = false -}}
+      {{- include "agenttier.refuse" (list $g (printf "router.%s is %s, which is not a whole number of seconds: Kubernetes would refuse the Pod. Write it as 30 or 55." $key (include "agenttier.guards.shown" (get $r $key)))) -}}
+    {{- end -}}
+  {{- end -}}
+  {{- $grace := ternary (include "agenttier.guards.seconds" $g.storage.sidecar.shutdownGrace) "0" (eq (toString $g.storage.sidecar.enabled) "true") -}}
+  {{- if not $grace -}}
+    {{- include "agenttier.refuse" (list $g (printf "optional.storage.sidecar.shutdownGrace is %s, which is not a duration: the sidecar would take 20s, whatever the Pod leaves it. Write it with its unit, as 20s or 1m30s." (include "agenttier.guards.shown" $g.storage.sidecar.shutdownGrace))) -}}
+  {{- else if $whole -}}
+    {{- $need := int64 (ceil (addf (toString $r.drainSeconds) $grace 5)) -}}
+    {{- if lt (int64 (toString $r.terminationGracePeriodSeconds)) $need -}}
+      {{- include "agenttier.refuse" (list $g (printf "router.terminationGracePeriodSeconds is %s, less than router.drainSeconds (%s) + optional.storage.sidecar.shutdownGrace (%s) + 5: the Pod would be killed while records are still being stored, and they would be lost. Set it to %d or more." (toString $r.terminationGracePeriodSeconds) (toString $r.drainSeconds) (ternary (toString $g.storage.sidecar.shutdownGrace) "no sidecar, 0s" (eq (toString $g.storage.sidecar.enabled) "true")) $need)) -}}
+    {{- end -}}
+  {{- end -}}
 {{- end -}}
+
+{{/* A Service's name has to begin with a letter; a release's may begin with a digit. */}}
+{{- define "agenttier.guards.base" -}}
+  {{- $g := . -}}
+  {{- $base := include "agenttier.base" $g.root -}}
+  {{- if regexMatch `^[0-9]` $base -}}
+    {{- $from := ternary "fullnameOverride" "the release's name" (ne (toString ($g.root.Values.fullnameOverride | default "")) "") -}}
+    {{- include "agenttier.refuse" (list $g (printf "%s begins with a digit, so the Services would be called %s-router and %s-router-ops: Kubernetes before 1.36 refuses a Service whose name does not begin with a letter, after it has made half of the release. Set fullnameOverride to a name that does, as agenttier." $from $base $base)) -}}
+  {{- end -}}
 {{- end -}}
-{{- $grace := ternary (include "agenttier.guards.seconds" $g.storage.sidecar.shutdownGrace) "0" (eq (toString $g.storage.sidecar.enabled) "true") -}}
-{{- if not $grace -}}
-{{- $_ := set $g "problems" (append $g.problems (printf "optional.storage.sidecar.shutdownGrace is %s, which is not a duration: the sidecar would take 20s, whatever the Pod leaves it. Write it with its unit, as 20s or 1m30s." (include "agenttier.guards.shown" $g.storage.sidecar.shutdownGrace))) -}}
-{{- else if $whole -}}
-{{- $need := int64 (ceil (addf (toString $r.drainSeconds) $grace 5)) -}}
-{{- if lt (int64 (toString $r.terminationGracePeriodSeconds)) $need -}}
-{{- $_ := set $g "problems" (append $g.problems (printf "router.terminationGracePeriodSeconds is %s, less than router.drainSeconds (%s) + optional.storage.sidecar.shutdownGrace (%s) + 5: the Pod would be killed while records are still being stored, and they would be lost. Set it to %d or more." (toString $r.terminationGracePeriodSeconds) (toString $r.drainSeconds) (ternary (toString $g.storage.sidecar.shutdownGrace) "no sidecar, 0s" (eq (toString $g.storage.sidecar.enabled) "true")) $need)) -}}
+
+{{/* What Kubernetes would refuse of the claim that is there, in the middle of the upgrade. */}}
+{{- define "agenttier.guards.live-claim" -}}
+  {{- $g := . -}}
+  {{- $root := $g.root -}}
+  {{- $name := include "agenttier.claim-name" $root -}}
+  {{- $live := include "agenttier.live-claim" $root | fromYaml -}}
+  {{- if and $live (eq (include "agenttier.mounted-claim" $root) $name) -}}
+    {{- $p := $g.storage.sqlite.persistence -}}
+    {{- $class := get $live.spec "storageClassName" | default "" -}}
+    {{- $size := $live.spec.resources.requests.storage -}}
+    {{- if $live.metadata.deletionTimestamp -}}
+      {{- include "agenttier.refuse" (list $g (printf "the claim %s is being deleted: the Pod could not start on it. Wait until it is gone (kubectl get pvc %s -n %s), then try again; to keep its data, set its volume's persistentVolumeReclaimPolicy to Retain now." $name $name $root.Release.Namespace)) -}}
+    {{- else if include "agenttier.is-ours" (dict "root" $root "object" $live) -}}
+      {{- with $p.storageClassName -}}
+        {{- $asked := ternary "" . (eq . "-") -}}
+        {{- if ne $asked $class -}}
+          {{- include "agenttier.refuse" (list $g (printf "optional.storage.sqlite.persistence.storageClassName is %s, and the claim %s that is there has %s: the class of a claim cannot be changed. Leave it unset or set it to %s; to move the data, make a claim of the new class, copy the file with the Router scaled to 0, and set persistence.existingClaim." ($asked | default "- (no class)") $name ($class | default "no class") ($class | default "-"))) -}}
+        {{- end -}}
+      {{- end -}}
+      {{- if and $p.size (gt (include "agenttier.guards.bytes" $p.size | float64) (include "agenttier.guards.bytes" $size | float64)) -}}
+        {{- with include "agenttier.guards.no-growth" (dict "live" $live "class" $class) -}}
+          {{- include "agenttier.refuse" (list $g (printf "optional.storage.sqlite.persistence.size is %s, and the claim %s that is there has %s: %s. Leave the size unset or set it to %s." (include "agenttier.size" $root) $name $size . $size)) -}}
+        {{- end -}}
+      {{- end -}}
+    {{- end -}}
+  {{- end -}}
 {{- end -}}
-{{- end -}}
+
+{{/* Why a live claim cannot grow, or nothing where it can. Takes (live, class). */}}
+{{- define "agenttier.guards.no-growth" -}}
+  {{- if ne (get (.live.status | default dict) "phase") "Bound" -}}
+    it has no volume yet, and Kubernetes lets only a bound claim grow. Wait until it is bound, or delete it (it holds nothing)
+  {{- else if not .class -}}
+    it has no class, and only volumes that a class provisioned can grow
+  {{- else -}}
+    {{- $found := lookup "storage.k8s.io/v1" "StorageClass" "" .class -}}
+    {{- if not $found -}}
+      its class {{ .class }} is not there any more, and says no more whether volumes can grow
+    {{- else if not $found.allowVolumeExpansion -}}
+      its class {{ .class }} does not allow volumes to grow (allowVolumeExpansion)
+    {{- end -}}
+  {{- end -}}
 {{- end -}}
 
 {{/* An upgrade deletes what only the old chart renders, so of upstream's full chart nearly everything. */}}
 {{- define "agenttier.guards.upstream" -}}
-{{- $g := . -}}
-{{- $root := $g.root -}}
-{{- if and $root.Release.IsUpgrade (not $g.storage.upgrade.replaceUpstream) -}}
-{{- range $name := uniq (list (include "agenttier.guards.upstream-name" (dict "release" $root.Release.Name "values" $root.Values)) (include "agenttier.guards.upstream-name" (dict "release" $root.Release.Name "values" dict))) -}}
-{{- $found := lookup "apps/v1" "Deployment" $root.Release.Namespace (printf "%s-controller" $name) -}}
-{{- if $found -}}
-{{- $owner := get ($found.metadata.annotations | default dict) "meta.helm.sh/release-name" | default $root.Release.Name -}}
-{{- if eq $owner $root.Release.Name -}}
-{{- $_ := set $g "problems" (append $g.problems (printf "release %s is an installation of the full AgentTier chart (its Deployment %s-controller is there), and optional.storage.upgrade.replaceUpstream is false: this upgrade would delete its controller, web UI and all else that this chart does not hold. Install this chart under another release name beside it, or set optional.storage.upgrade.replaceUpstream=true if that is meant." $root.Release.Name $name)) -}}
-{{- end -}}
-{{- end -}}
-{{- end -}}
-{{- end -}}
+  {{- $g := . -}}
+  {{- $root := $g.root -}}
+  {{- if and $root.Release.IsUpgrade (not $g.storage.upgrade.replaceUpstream) -}}
+    {{- range $name := uniq (list (include "agenttier.guards.upstream-name" (dict "release" $root.Release.Name "values" $root.Values)) (include "agenttier.guards.upstream-name" (dict "release" $root.Release.Name "values" dict))) -}}
+      {{- $found := lookup "apps/v1" "Deployment" $root.Release.Namespace (printf "%s-controller" $name) -}}
+      {{- if $found -}}
+        {{- $owner := get ($found.metadata.annotations | default dict) "meta.helm.sh/release-name" | default $root.Release.Name -}}
+        {{- if eq $owner $root.Release.Name -}}
+          {{- include "agenttier.refuse" (list $g (printf "release %s is an installation of the full AgentTier chart (its Deployment %s-controller is there), and optional.storage.upgrade.replaceUpstream is false: this upgrade would delete its controller, web UI and all else that this chart does not hold. Install this chart under another release name beside it, or set optional.storage.upgrade.replaceUpstream=true if that is meant." $root.Release.Name $name)) -}}
+        {{- end -}}
+      {{- end -}}
+    {{- end -}}
+  {{- end -}}
 {{- end -}}
 
 {{/* How the full AgentTier chart (0.8) names its objects. Takes (release, values). */}}
 {{- define "agenttier.guards.upstream-name" -}}
-{{- $name := .values.nameOverride | default "agenttier" -}}
-{{- $full := .values.fullnameOverride | default (ternary .release (printf "%s-%s" .release $name) (contains $name .release)) -}}
-{{- $full | trunc 63 | trimSuffix "-" -}}
+  {{- $name := .values.nameOverride | default "agenttier" -}}
+  {{- $full := .values.fullnameOverride | default (ternary .release (printf "%s-%s" .release $name) (contains $name .release)) -}}
+  {{- $full | trunc 63 | trimSuffix "-" -}}
 {{- end -}}
 
 {{/*
@@ -438,27 +541,32 @@ Kubernetes' quantity as a number of bytes, rounded up; empty when it is none. A 
 comes as an integer, one from a file as a float that prints as 3.3554432e+07.
 */}}
 {{- define "agenttier.guards.bytes" -}}
-{{- $text := toString . -}}
-{{- if regexMatch `^([0-9]+\.?[0-9]*|\.[0-9]+)([KMGTPE]i|[numkMGTPE]|[eE][+-]?[0-9]{1,2})?$` $text -}}
-{{- $unit := regexFind `([KMGTPE]i|[numkMGTPE])$` $text -}}
-{{- $factors := dict "" 1.0 "n" 1e-9 "u" 1e-6 "m" 1e-3 "k" 1e3 "M" 1e6 "G" 1e9 "T" 1e12 "P" 1e15 "E" 1e18 "Ki" 1024.0 "Mi" 1048576.0 "Gi" 1073741824.0 "Ti" 1099511627776.0 "Pi" 1125899906842624.0 "Ei" 1152921504606846976.0 -}}
-{{- printf "%.0f" (ceil (mulf (float64 (trimSuffix $unit $text)) (get $factors $unit))) -}}
-{{- end -}}
+  {{- $text := toString . -}}
+  {{- if regexMatch `^([0-9]+\.?[0-9]*|\.[0-9]+)([KMGTPE]i|[numkMGTPE]|[eE][+-]?[0-9]{1,2})?$` $text -}}
+    {{- $unit := regexFind `([KMGTPE]i|[numkMGTPE])$` $text -}}
+    {{- $factors := dict
+      "" 1.0 "n" 1e-9 "u" 1e-6 "m" 1e-3
+      "k" 1e3 "M" 1e6 "G" 1e9 "T" 1e12 "P" 1e15 "E" 1e18
+      "Ki" 1024.0 "Mi" 1048576.0 "Gi" 1073741824.0
+      "Ti" 1099511627776.0 "Pi" 1125899906842624.0 "Ei" 1152921504606846976.0
+    -}}
+    {{- printf "%.0f" (ceil (mulf (float64 (trimSuffix $unit $text)) (get $factors $unit))) -}}
+  {{- end -}}
 {{- end -}}
 
 {{/* Go's duration (20s, 1m30s) as seconds; empty when it is none. */}}
 {{- define "agenttier.guards.seconds" -}}
-{{- $text := toString . -}}
-{{- $term := `([0-9]+\.?[0-9]*|\.[0-9]+)(ns|us|µs|μs|ms|s|m|h)` -}}
-{{- if eq $text "0" -}}
-0
-{{- else if regexMatch (printf "^(%s)+$" $term) $text -}}
-{{- $factors := dict "ns" 1e-9 "us" 1e-6 "µs" 1e-6 "μs" 1e-6 "ms" 1e-3 "s" 1.0 "m" 60.0 "h" 3600.0 -}}
-{{- $seconds := 0.0 -}}
-{{- range regexFindAll $term $text -1 -}}
-{{- $unit := regexFind `[^0-9.]+$` . -}}
-{{- $seconds = addf $seconds (mulf (float64 (trimSuffix $unit .)) (get $factors $unit)) -}}
-{{- end -}}
-{{- $seconds -}}
-{{- end -}}
+  {{- $text := toString . -}}
+  {{- $term := `([0-9]+\.?[0-9]*|\.[0-9]+)(ns|us|µs|μs|ms|s|m|h)` -}}
+  {{- if eq $text "0" -}}
+    0
+  {{- else if regexMatch (printf "^(%s)+$" $term) $text -}}
+    {{- $factors := dict "ns" 1e-9 "us" 1e-6 "µs" 1e-6 "μs" 1e-6 "ms" 1e-3 "s" 1.0 "m" 60.0 "h" 3600.0 -}}
+    {{- $seconds := 0.0 -}}
+    {{- range regexFindAll $term $text -1 -}}
+      {{- $unit := regexFind `[^0-9.]+$` . -}}
+      {{- $seconds = addf $seconds (mulf (float64 (trimSuffix $unit .)) (get $factors $unit)) -}}
+    {{- end -}}
+    {{- $seconds -}}
+  {{- end -}}
 {{- end -}}
