@@ -458,13 +458,14 @@ router.sidecar: optional.storage.sidecar
   {{- end -}}
 {{- end -}}
 
-{{/* A Service's name has to begin with a letter; a release's may begin with a digit. */}}
+{{/* Before 1.36 a Service's name has to begin with a letter; a release's may begin with a digit. */}}
 {{- define "agenttier.guards.base" -}}
   {{- $g := . -}}
   {{- $base := include "agenttier.base" $g.root -}}
-  {{- if regexMatch `^[0-9]` $base -}}
+  {{- $version := $g.root.Capabilities.KubeVersion.Version -}}
+  {{- if and (regexMatch `^[0-9]` $base) (semverCompare "<1.36.0-0" $version) -}}
     {{- $from := ternary "fullnameOverride" "the release's name" (ne (toString ($g.root.Values.fullnameOverride | default "")) "") -}}
-    {{- include "agenttier.refuse" (list $g (printf "%s begins with a digit, so the Services would be called %s-router and %s-router-ops: Kubernetes before 1.36 refuses a Service whose name does not begin with a letter, after it has made half of the release. Set fullnameOverride to a name that does, as agenttier." $from $base $base)) -}}
+    {{- include "agenttier.refuse" (list $g (printf "%s begins with a digit, so the Services would be called %s-router and %s-router-ops: Kubernetes %s refuses a Service whose name does not begin with a letter (since 1.36 it takes one), and the rest of the release would stay behind. Set fullnameOverride to a name that does, as agenttier." $from $base $base $version)) -}}
   {{- end -}}
 {{- end -}}
 

@@ -61,8 +61,8 @@ export class Release {
   }
 
   /** The live Deployment of the Router. */
-  deployment() {
-    return this.plane.client.find(this.namespace, 'Deployment', `${this.name}-router`);
+  deployment(name = `${this.name}-router`) {
+    return this.plane.client.find(this.namespace, 'Deployment', name);
   }
 
   /** The live claim, or undefined. */

@@ -60,10 +60,13 @@ export async function expectState(release: Release, state: State): Promise<void>
 }
 
 /** Waits until the newest ReplicaSet has a Pod, which Pod Security may refuse to it. */
-export async function expectAdmitted(release: Release): Promise<void> {
+export async function expectAdmitted(
+  release: Release,
+  router = `${release.name}-router`,
+): Promise<void> {
   await vi.waitFor(
     async () => {
-      const { metadata, status } = await release.deployment();
+      const { metadata, status } = await release.deployment(router);
       const refused = (status.conditions ?? []).filter(
         ({ type, status: is }: KubernetesObject) => type === 'ReplicaFailure' && is === 'True',
       );
