@@ -55,6 +55,15 @@ it('lets one of three that start at once on an empty database migrate, and all r
   }
 });
 
+it('lets them start at once however their looks and commits interleave', async () => {
+  for (let round = 0; round < 10; round++) {
+    const fresh = await server.createDatabase();
+    const stores = [1, 2, 3, 4].map(() => storeAt(server.dsn(fresh)));
+    await Promise.all(stores.map((store) => store.open()));
+    await Promise.all(stores.map((store) => store.close(soon())));
+  }
+});
+
 it('begins from the same state when its migration was killed half way', async () => {
   const broken: Step<StepContext> = {
     version: 2,

@@ -161,9 +161,14 @@ async function loadMeta(session: Session, names: Names): Promise<Meta> {
   }
 }
 
+/**
+ * Naming a catalogue in FROM makes the server take in what others have committed: to_regclass alone
+ * answers from the connection's cache, which may still hold that there was no such table.
+ */
+const EXISTS = 'SELECT 1 FROM pg_class WHERE oid = to_regclass($1)';
+
 async function exists(session: Session, names: Names): Promise<boolean> {
-  const [[found] = []] = await session.query('SELECT to_regclass($1)', [names.meta], SCHEMA_MS);
-  return found !== null && found !== undefined;
+  return (await session.query(EXISTS, [names.meta], SCHEMA_MS)).length > 0;
 }
 
 function isComplete(
