@@ -3,9 +3,10 @@ import type { Client } from 'pg';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { AUDIT_EVENT } from '../../../sidecar/src/records/kinds.ts';
 import type { Store } from '../../../sidecar/src/stores/store.ts';
-import { freePort } from '../support/free-port.ts';
+import { freePort, occupyPort } from '../support/free-port.ts';
 import { PostgresServer } from '../support/postgres-server.ts';
 import { storeAt } from '../support/postgres-store.ts';
+import { seededRandom } from '../support/seeded-random.ts';
 import { type TcpProxy, tcpProxy } from '../support/tcp-proxy.ts';
 import { audits, eventIds, rowsOf } from './records.ts';
 
@@ -145,6 +146,28 @@ describe('a connection', () => {
       message: expect.stringMatching(/the host name (is unknown|cannot be looked up)/),
     });
     await lost.close(AbortSignal.timeout(1_000));
+  });
+
+  it('to something that speaks nearly as Postgres does fails, and the process does not', async () => {
+    const random = seededRandom(5);
+    const codes = 'RSKZETDCIAN123nstGHWcdv';
+    const { server: liar, port } = await occupyPort('127.0.0.1');
+    liar.on('connection', (socket) => {
+      socket.on('error', () => {});
+      const body = Buffer.from(
+        Array.from({ length: Math.floor(random() * 60) }, () => Math.floor(random() * 256)),
+      );
+      const head = Buffer.alloc(5);
+      head.write(codes[Math.floor(random() * codes.length)] ?? 'R');
+      head.writeInt32BE(random() < 0.1 ? Math.floor(random() * 8) : body.length + 4, 1);
+      socket.end(Buffer.concat([head, body]));
+    });
+    const fooled = storeAt(server.dsn(database, { port }));
+    for (let i = 0; i < 300; i++) {
+      await expect(fooled.open()).rejects.toMatchObject({ class: 'transient' });
+    }
+    await fooled.close(AbortSignal.timeout(1_000));
+    liar.close();
   });
 
   it('that closes while it opens leaves nothing open', async () => {

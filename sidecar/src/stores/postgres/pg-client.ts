@@ -2,6 +2,7 @@
 
 import type { Duplex } from 'node:stream';
 import { Client, type ClientConfig, Connection } from 'pg';
+import { BackendMessages } from './backend-messages.ts';
 import { GarbledError } from './errors.ts';
 
 /** Members of pg 8 that its types leave out. */
@@ -57,6 +58,7 @@ export class PgClient extends Client {
     if (processID === null || secretKey === null) return;
     const { host = '', port = 5432, ssl = false } = this.#config;
     const connection = new Connection({ ssl });
+    guardParser(connection);
     const internals = connection as unknown as Internals;
     const timer = setTimeout(() => connection.stream.destroy(), timeoutMs).unref();
     const send = () => internals.cancel(processID, secretKey);
@@ -70,8 +72,8 @@ export class PgClient extends Client {
 }
 
 /**
- * pg's parser throws at bytes that no Postgres sends, out of the socket's event and so past every
- * handler: that ends this connection only.
+ * Puts a check between the socket and pg's parser, which at bytes that no Postgres sends throws out
+ * of the socket's event and so past every handler, or does not end: they end this connection only.
  */
 function guardParser(connection: Connection): void {
   const internals = connection as unknown as Internals;
@@ -79,12 +81,14 @@ function guardParser(connection: Connection): void {
   internals.attachListeners = (stream) => {
     const before = new Set(stream.listeners('data'));
     attach(stream);
+    const messages = new BackendMessages();
     for (const parse of stream.listeners('data')) {
       if (before.has(parse)) continue;
       stream.off('data', parse as (chunk: Buffer) => void);
       stream.on('data', (chunk: Buffer) => {
         try {
-          parse.call(stream, chunk);
+          const whole = messages.take(chunk);
+          if (whole.length > 0) parse.call(stream, whole);
         } catch {
           stream.destroy(new GarbledError());
         }
