@@ -26,6 +26,11 @@ export class Namespace {
     this.name = name;
   }
 
+  /** Notes a release that was installed without this class, so that it is removed in the end. */
+  owns(release: string): void {
+    this.#releases.add(release);
+  }
+
   /** Runs Helm in the namespace. @throws CommandError when it fails */
   async helm(...args: string[]): Promise<string> {
     return succeed(`helm ${args.join(' ')}`, await this.tryHelm(...args));
@@ -38,7 +43,7 @@ export class Namespace {
     });
     if (args[0] === 'upgrade' || args[0] === 'install') {
       const release = args.filter((arg) => !arg.startsWith('-'))[1];
-      if (release !== undefined) this.#releases.add(release);
+      if (release !== undefined) this.owns(release);
     }
     return outcome;
   }
@@ -59,14 +64,18 @@ export class Namespace {
     return run(await program('kubectl'), ['-n', this.name, ...args], { env: environment() });
   }
 
+  /** Runs kubectl in the namespace with an input. @throws CommandError when it fails */
+  async pipe(stdin: string, ...args: string[]): Promise<string> {
+    const outcome = await run(await program('kubectl'), ['-n', this.name, ...args], {
+      env: environment(),
+      stdin,
+    });
+    return succeed(`kubectl ${args.join(' ')}`, outcome);
+  }
+
   /** Makes or changes an object. */
   async apply(object: KubernetesObject): Promise<void> {
-    const outcome = await run(
-      await program('kubectl'),
-      ['-n', this.name, 'apply', '--server-side', '-f', '-'],
-      { env: environment(), stdin: JSON.stringify(object) },
-    );
-    succeed('kubectl apply', outcome);
+    await this.pipe(JSON.stringify(object), 'apply', '--server-side', '-f', '-');
   }
 
   /** An object, or undefined where there is none. */

@@ -88,12 +88,19 @@ export function metrics(namespace: Namespace, pod: string): Promise<Map<string, 
 /** A record as the sidecar lists it. */
 export type StoredRecord = Record<string, string | number | null>;
 
-/** All records of a kind, page by page, oldest first. */
-export async function list(sidecar: Forward, kind: string): Promise<StoredRecord[]> {
+/**
+ * All records of a list, page by page, oldest first.
+ *
+ * @param query a kind such as `audit-events`, with filters or without
+ */
+export async function list(sidecar: Forward, query: string): Promise<StoredRecord[]> {
   const items: StoredRecord[] = [];
+  const [kind, filters = ''] = query.split('?');
   for (let cursor: string | null = ''; cursor !== null; ) {
-    const path: string = `/v1/${kind}?order=asc&limit=1000${cursor === '' ? '' : `&cursor=${cursor}`}`;
-    const page = await sidecar.json<{ items: StoredRecord[]; next_cursor: string | null }>(path);
+    const more: string = cursor === '' ? '' : `&cursor=${cursor}`;
+    const page: { items: StoredRecord[]; next_cursor: string | null } = await sidecar.json(
+      `/v1/${kind}?order=asc&limit=1000&${filters}${more}`,
+    );
     items.push(...page.items);
     cursor = page.next_cursor;
   }

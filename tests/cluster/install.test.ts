@@ -1,0 +1,104 @@
+import { mkdir, symlink, writeFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { program } from '../../scripts/tools/program.ts';
+import { mustRun } from '../../scripts/tools/run.ts';
+import { chart, type Helm, helms } from '../chart/support/chart.ts';
+import { clusterCommands, readDocument } from '../chart/support/documents.ts';
+import { temporaryDirectory } from '../sidecar/support/temporary-directory.ts';
+import { createNamespace, environment, type Namespace } from './support/namespace.ts';
+import { portForward } from './support/port-forward.ts';
+import { compare, journal, list, routerStats, storedIds } from './support/records.ts';
+
+const [install = ''] = clusterCommands(await readDocument('README.md'), ['', 'sh']);
+// The README's Router is one that nobody calls.
+const LOAD = JSON.stringify({
+  router: { extraEnv: [{ name: 'ROUTER_LOAD_RATE', value: '50' }] },
+});
+
+/** A shell in a checkout of the chart, whose helm is one of the two. */
+async function checkout(helm: Helm) {
+  const directory = await temporaryDirectory();
+  const bin = directory.path('bin');
+  await mkdir(bin);
+  await symlink(await program(helm), `${bin}/helm`);
+  await symlink(await program('kubectl'), `${bin}/kubectl`);
+  await symlink(dirname(`${chart}/Chart.yaml`), directory.path('chart'));
+  await writeFile(directory.path('load.yaml'), LOAD);
+  const env = { ...environment(), PATH: `${bin}:${process.env.PATH}` };
+  return {
+    run: (script: string) => mustRun('bash', ['-e', '-c', script], { cwd: directory.root, env }),
+    [Symbol.asyncDispose]: () => directory[Symbol.asyncDispose](),
+  };
+}
+
+/** The commands that the notes print, with their continuation lines. */
+function commandsOf(notes: string): string[] {
+  return notes
+    .replaceAll(/\\\n\s*/g, '')
+    .split('\n')
+    .map((line) => line.trim())
+    .filter((line) => /^(helm|kubectl|curl) /.test(line));
+}
+
+const startOf = (status: { state: { running: { startedAt: string } } }) =>
+  Date.parse(status.state.running.startedAt);
+
+async function expectRecordedFromTheStart(namespace: Namespace): Promise<void> {
+  const { metadata, status } = await namespace.routerPod();
+  const [sidecar] = status.initContainerStatuses;
+  const [router] = status.containerStatuses;
+  expect(sidecar.name).toBe('storage');
+  expect(startOf(sidecar)).toBeLessThanOrEqual(startOf(router));
+  expect([sidecar.restartCount, router.restartCount]).toEqual([0, 0]);
+
+  const entries = await journal(namespace, metadata.name);
+  const settled = entries.filter(({ outcome }) => outcome === 'durable');
+  const firstMs = Date.parse(settled[0]?.at ?? '') - startOf(router);
+  // Kubernetes tells starts in whole seconds.
+  expect(firstMs).toBeLessThan(10_000);
+  const { client, load } = await routerStats(namespace, metadata.name);
+  expect(client).toMatchObject({ Dropped: 0, Rejected: 0 });
+  expect(load.failed).toBe(0);
+  const found = compare(settled, await storedIds(namespace, metadata.name));
+  expect(found).toMatchObject({ lost: [], twice: [] });
+  expect(found.durable).toBeGreaterThan(10);
+}
+
+describe.each(helms)('an install with %s', (helm) => {
+  it('by the README’s command records from the Router’s first second, and is read by the commands of its notes', async () => {
+    await using namespace = await createNamespace(helm, 'install');
+    await using shell = await checkout(helm);
+    expect(install).toContain(' -n agenttier ');
+    const command = install.replace(' -n agenttier ', ` -n ${namespace.name} `);
+    const notes = await shell.run(`${command} -f load.yaml`);
+    namespace.owns('agenttier');
+    await namespace.rolledOut();
+    await expectRecordedFromTheStart(namespace);
+
+    const commands = commandsOf(notes);
+    const take = (begins: string) => {
+      const found = commands.filter((each) => each.startsWith(begins));
+      expect(found.length, begins).toBeGreaterThan(0);
+      return found;
+    };
+    const [tested = ''] = take('helm test ');
+    expect(tested).toContain('--logs');
+    const log = await shell.run(tested);
+    expect(log).toContain('driver sqlite, storage up');
+
+    // Any free port, since others may have taken the one that is printed.
+    const [forwarded = ''] = take('kubectl port-forward ');
+    const [, target = '', port] = / (deploy\/\S+) (\d+):\d+$/.exec(forwarded) ?? [];
+    expect(forwarded).toBe(`kubectl port-forward -n ${namespace.name} ${target} ${port}:${port}`);
+    await using forward = await portForward(namespace, target, Number(port));
+    const [post = '', read = ''] = take('curl ').map((each) =>
+      each.replace(`localhost:${port}`, new URL(forward.url).host),
+    );
+    expect(JSON.parse(await shell.run(post))).toMatchObject({ accepted: 1, stored: 1 });
+    const { items } = JSON.parse(await shell.run(read)) as { items: { actor: string }[] };
+    expect(items.length).toBeGreaterThan(1);
+    const all = await list(forward, 'audit-events?actor=ana@example.com');
+    expect(all).toContainEqual(expect.objectContaining({ sandbox_id: 'sbx-1', action: 'create' }));
+  });
+});

@@ -1,0 +1,64 @@
+import { describe, expect, it } from 'vitest';
+import { chart, helms } from '../chart/support/chart.ts';
+import { createNamespace } from './support/namespace.ts';
+import { compare, journal, readiness, routerStats, storedIds } from './support/records.ts';
+import { recording } from './support/values.ts';
+
+// What the documents tell an operator to type.
+const turn = (on: boolean) => [
+  ...['upgrade', 'agenttier', chart, '--reset-then-reuse-values'],
+  ...['--set', `optional.storage.enabled=${on}`],
+];
+
+describe.each(helms)('storage with %s', (helm) => {
+  it('is a no-op by default, comes by one --set within a minute, and keeps its rows while it is off', async () => {
+    await using namespace = await createNamespace(helm, 'switch');
+    await namespace.install('agenttier', recording(20));
+    await namespace.rolledOut();
+    const pods = await namespace.routerPods();
+    expect(pods).toHaveLength(2);
+    for (const { metadata } of pods) {
+      expect(await readiness(namespace, metadata.name)).toMatchObject({
+        storage: 'noop',
+        reason: null,
+      });
+      const { client, load } = await routerStats(namespace, metadata.name);
+      expect(client).toMatchObject({ Stored: 0, Rejected: 0, Dropped: 0 });
+      expect(client.Unconfirmed).toBeGreaterThan(0);
+      expect(load.failed).toBe(0);
+      expect(await storedIds(namespace, metadata.name)).toEqual([]);
+    }
+    expect(await namespace.list('pvc')).toEqual([]);
+
+    const began = performance.now();
+    await namespace.helm(...turn(true));
+    await namespace.rolledOut('agenttier', 60);
+    const seconds = (performance.now() - began) / 1000;
+    console.log(`${helm}: the Router was ready with storage after ${seconds.toFixed(1)} s`);
+    expect(seconds).toBeLessThan(60);
+    const { metadata: on } = await namespace.routerPod();
+    expect(await readiness(namespace, on.name)).toMatchObject({ storage: 'up', driver: 'sqlite' });
+    const entries = (await journal(namespace, on.name)).filter(
+      ({ outcome }) => outcome === 'durable',
+    );
+    expect(compare(entries, await storedIds(namespace, on.name))).toMatchObject({ lost: [] });
+    expect(entries.length).toBeGreaterThan(10);
+
+    const before = await namespace.find('pvc', 'agenttier-router-storage');
+    await namespace.helm(...turn(false));
+    await namespace.rolledOut();
+    expect(
+      await readiness(namespace, (await namespace.routerPods())[0].metadata.name),
+    ).toMatchObject({ storage: 'noop' });
+    const kept = await namespace.find('pvc', 'agenttier-router-storage');
+    expect(kept.metadata.uid).toBe(before.metadata.uid);
+    expect(kept.status.phase).toBe('Bound');
+
+    await namespace.helm(...turn(true));
+    await namespace.rolledOut();
+    const { metadata: again } = await namespace.routerPod();
+    const stored = await storedIds(namespace, again.name);
+    expect(compare(entries, stored)).toMatchObject({ lost: [], twice: [], missing: [] });
+    expect(stored.length).toBeGreaterThan(entries.length);
+  });
+});
