@@ -23,10 +23,25 @@ const END_MS = 1_000;
 /** Prepared statements kept: the shapes of a batch, and of usual lists. */
 const PREPARED_STATEMENTS = 128;
 
+/** Far above what a server says before it has let us in. */
+const LOGIN_PACKET_BYTES = 65_536;
+
 /** Members of a connection that its types leave out. */
 interface Internals {
   handlePacket: (packet?: { readonly sequenceId: number }) => unknown;
+  /** That the next packet must have. */
   readonly sequenceId: number;
+  packetParser: Pick<PacketParser, 'execute'>;
+}
+
+interface PacketParser {
+  execute(chunk: Buffer): void;
+  /** That its header claims, of the packet whose end has not come. */
+  readonly length: number;
+  /** What has come of that packet, from its sequence id on; empty between packets. */
+  readonly buffer: readonly Buffer[];
+  /** Of one that is longer than a packet may be. */
+  readonly largePacketParts: readonly Buffer[];
 }
 
 /**
@@ -39,6 +54,7 @@ export class Session {
   readonly #connection: Connection;
   readonly #socket: Socket;
   #failure: Error | undefined;
+  #isLoggedIn = false;
   /** Ends the wait of the statement under way. */
   #giveUp: ((error: Error) => void) | undefined;
 
@@ -51,7 +67,7 @@ export class Session {
       ...connectionOptions(target, dsn),
       stream: this.#socket,
     });
-    this.#guardProtocol();
+    this.#guardProtocol(this.#connection as unknown as Internals);
     this.#connection.on('error', (error) => this.#fail(error));
     this.#connection.on('end', () =>
       this.#fail(new StoreError('the server closed the connection')),
@@ -65,6 +81,7 @@ export class Session {
    */
   async login(): Promise<void> {
     await this.#wait(undefined, (done) => this.#connection.connect(done));
+    this.#isLoggedIn = true;
   }
 
   get isUsable(): boolean {
@@ -117,8 +134,9 @@ export class Session {
    * What is not MySQL's protocol makes the driver throw in an event of the socket, where nobody
    * could catch it, or go on with a warning on standard error.
    */
-  #guardProtocol(): void {
-    const internals = this.#connection as unknown as Internals;
+  #guardProtocol(internals: Internals): void {
+    const misunderstood = () =>
+      this.#fail(new StoreError('the answer of the server is not understood'));
     const handlePacket = internals.handlePacket.bind(this.#connection);
     internals.handlePacket = (packet) => {
       try {
@@ -127,9 +145,25 @@ export class Session {
       } catch {
         // Told below.
       }
-      this.#fail(new StoreError('the answer of the server is not understood'));
+      misunderstood();
       return false;
     };
+    // A header that claims megabytes would be waited for until the statement's time is up.
+    const parser = internals.packetParser as PacketParser;
+    internals.packetParser = {
+      execute: (chunk) => {
+        parser.execute(chunk);
+        if (!this.#awaits(parser, internals.sequenceId)) misunderstood();
+      },
+    };
+  }
+
+  /** Whether the packet that has begun to come is one that may come now. */
+  #awaits({ buffer, length, largePacketParts }: PacketParser, sequenceId: number): boolean {
+    const id = buffer[0]?.[0];
+    if (id === undefined || this.#giveUp === undefined) return true;
+    if (!this.#isLoggedIn && length > LOGIN_PACKET_BYTES) return false;
+    return id === (sequenceId + largePacketParts.length) % 256;
   }
 
   #wait(
