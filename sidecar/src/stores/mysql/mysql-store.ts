@@ -170,7 +170,10 @@ class MysqlStore implements Store {
     if (this.#ended) throw new StoreError('the store is closed');
   }
 
-  /** Dials the hosts of the DSN as it is now. */
+  /**
+   * Dials the hosts of the DSN as it is now. One that is read-only is passed over where the DSN asks
+   * for that or names several.
+   */
   async #connect(): Promise<Writer> {
     const dsn = this.#options.source.current();
     const describe = (error: unknown) => serverError('connect', error);
@@ -186,7 +189,8 @@ class MysqlStore implements Store {
     try {
       await session.login();
       const facts = await prepareSession(session);
-      if (dsn.readWrite && facts.isReadOnly) throw new StoreError('the server is read-only');
+      const writable = dsn.readWrite || dsn.hosts.length > 1;
+      if (writable && facts.isReadOnly) throw new StoreError('the server is read-only');
       this.#connections += 1;
       return { session, facts };
     } catch (error) {
