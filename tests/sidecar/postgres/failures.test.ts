@@ -106,6 +106,22 @@ describe('a connection', () => {
     expect(await eventIds(store)).toEqual(['a', 'b']);
   });
 
+  it('that the server ends while nobody uses it is replaced without a failure', async () => {
+    await store.open();
+    await store.append(audits('a'));
+    for (let i = 0; i < 10; i++) {
+      await server.query(
+        'SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1',
+        'postgres',
+        [database],
+      );
+      // Its farewell comes first, then the end of the connection.
+      await expect.poll(() => proxy.open, { interval: 1 }).toBe(0);
+      await store.append(audits(`b${i}`));
+    }
+    expect(await eventIds(store)).toHaveLength(11);
+  });
+
   it('that is answered with garbage ends, and the process does not', async () => {
     await store.open();
     proxy.mode = 'garbage';

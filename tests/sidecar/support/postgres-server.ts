@@ -156,10 +156,10 @@ export class PostgresServer {
     return `postgres://${user}:${encodeURIComponent(PASSWORD)}@127.0.0.1:${port}/${database}?${query}`;
   }
 
-  /** A connected client of the superuser; the caller ends it. */
-  async client(database = 'postgres'): Promise<Client> {
+  /** A connected client, of the superuser unless said otherwise; the caller ends it. */
+  async client(database = 'postgres', user = SUPERUSER): Promise<Client> {
     const client = new Client({
-      ...{ host: '127.0.0.1', port: this.port, database, user: SUPERUSER, password: PASSWORD },
+      ...{ host: '127.0.0.1', port: this.port, database, user, password: PASSWORD },
       ssl: false,
       connectionTimeoutMillis: 5_000,
     });

@@ -84,7 +84,8 @@ const SYSTEM_CODES: Readonly<Record<string, Meaning>> = {
 /** What pg says without a code. */
 const MESSAGES: readonly (readonly [RegExp, Meaning])[] = [
   [/^timeout expired$/, { name: 'the server did not answer in time' }],
-  [/^Connection terminated/, { name: 'the connection was lost' }],
+  [/^Connection terminated|not queryable$/, { name: 'the connection was lost' }],
+  [/^Received unexpected/, { name: 'the answer is not one of a Postgres server' }],
   [/password must be a/, { name: 'the server asks for a password', hint: 'the DSN holds none' }],
   [/^SASL/, { name: 'the login failed', hint: 'something that is no Postgres may have answered' }],
   [

@@ -32,6 +32,8 @@ export class Session {
     client.on('end', () => {
       this.#lost = true;
     });
+    // The server says goodbye to an idle connection a moment before its end is seen.
+    client.on('error', () => this.destroy());
   }
 
   /**
