@@ -18,7 +18,8 @@ async function stored(namespace: Namespace, release: string): Promise<string[]> 
 
 async function uninstalled(namespace: Namespace, release: string): Promise<string> {
   const text = await namespace.helm('uninstall', release);
-  const pods = ['pod', '-l', `app.kubernetes.io/instance=${release}`];
+  const label = `app.kubernetes.io/instance=${release},app.kubernetes.io/component=router`;
+  const pods = ['pod', '-l', label];
   await namespace.kubectl('wait', '--for=delete', ...pods, '--timeout=120s');
   return text;
 }

@@ -1,0 +1,39 @@
+import { writeFile } from 'node:fs/promises';
+import { expect, it } from 'vitest';
+import { mustRun } from '../../scripts/tools/run.ts';
+import { fencedBlocks, readDocument } from '../chart/support/documents.ts';
+import { temporaryDirectory } from '../sidecar/support/temporary-directory.ts';
+import { createNamespace } from './support/namespace.ts';
+import { metrics } from './support/records.ts';
+import { sqlite } from './support/values.ts';
+
+const document = await readDocument('docs/operations.md');
+
+it('operations.md names metrics that a sidecar in the cluster has, and alerts that Prometheus takes', async () => {
+  const named = new Set(document.match(/agenttier_storage_\w+/g));
+  expect(named.size).toBeGreaterThan(10);
+  await using namespace = await createNamespace('helm4', 'metrics');
+  await namespace.install('agenttier', sqlite);
+  await namespace.rolledOut();
+  const { name } = (await namespace.routerPod()).metadata;
+  const series = await metrics(namespace, name);
+  const had = [...series.keys()].map((key) =>
+    key.replace(/\{.*/, '').replace(/_(sum|count|bucket)$/, ''),
+  );
+  expect([...named].filter((each) => !had.includes(each))).toEqual([]);
+  // Each label that a rule selects by is one that is there.
+  for (const [, reason = ''] of document.matchAll(/_total\{reason=~?"([^"]+)"\}/g)) {
+    for (const each of reason.split('|')) {
+      expect(
+        [...series.keys()].some((key) => key.includes(`reason="${each}"`)),
+        each,
+      ).toBe(true);
+    }
+  }
+
+  const rules = fencedBlocks(document).find(({ text }) => text.startsWith('# agenttier-alerts'));
+  await using directory = await temporaryDirectory();
+  const path = directory.path('alerts.yaml');
+  await writeFile(path, rules?.text ?? '');
+  expect(await mustRun('promtool', ['check', 'rules', path])).toContain('SUCCESS: 5 rules found');
+});
