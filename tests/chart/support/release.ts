@@ -26,6 +26,11 @@ export class Release {
     return new Release(plane, namespace, name);
   }
 
+  /** The same release, driven by somebody with a kubeconfig of their own. */
+  as(plane: ControlPlane): Release {
+    return new Release(plane, this.namespace, this.name);
+  }
+
   /** Runs a command of Helm in the namespace; throws HelmError when it fails. */
   async helm(helm: Helm, ...args: string[]): Promise<string> {
     const { status, stdout, stderr } = await this.tryHelm(helm, ...args);
