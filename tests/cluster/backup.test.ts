@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { chart, helms } from '../chart/support/chart.ts';
+import { chart } from '../chart/support/chart.ts';
 import { onClaim, writeToClaim } from './support/claim.ts';
 import { createNamespace, type Namespace } from './support/namespace.ts';
 import { compare, journal, storedIds } from './support/records.ts';
@@ -17,33 +17,28 @@ async function scale(namespace: Namespace, replicas: 0 | 1): Promise<void> {
   await namespace.kubectl('wait', '--for=delete', ...pods, '--timeout=120s');
 }
 
-it.each(helms)(
-  'a stopped sidecar leaves one file, which is the backup, and comes back from it, with %s',
-  async (helm) => {
-    await using namespace = await createNamespace(helm, 'backup');
-    await namespace.install('agenttier', [...sqlite, ...recording(20)]);
-    await namespace.rolledOut();
-    const first = (await namespace.routerPod()).metadata.name;
-    const entries = (await journal(namespace, first)).filter(
-      ({ outcome }) => outcome === 'durable',
-    );
-    expect(entries.length).toBeGreaterThan(0);
+it('a stopped sidecar leaves one file, which is the backup, and comes back from it', async () => {
+  await using namespace = await createNamespace('helm4', 'backup');
+  await namespace.install('agenttier', [...sqlite, ...recording(20)]);
+  await namespace.rolledOut();
+  const first = (await namespace.routerPod()).metadata.name;
+  const entries = (await journal(namespace, first)).filter(({ outcome }) => outcome === 'durable');
+  expect(entries.length).toBeGreaterThan(0);
 
-    await scale(namespace, 0);
-    const files = await onClaim(namespace, CLAIM, "console.log(fs.readdirSync('/data').join())");
-    expect(files.trim()).toBe('agenttier.db');
-    const print = "fs.writeSync(1, fs.readFileSync('/data/agenttier.db', 'base64'))";
-    const copy = Buffer.from(await onClaim(namespace, CLAIM, print), 'base64');
-    expect(copy.subarray(0, 15).toString()).toBe('SQLite format 3');
-    await onClaim(namespace, CLAIM, "fs.rmSync('/data/agenttier.db')");
+  await scale(namespace, 0);
+  const files = await onClaim(namespace, CLAIM, "console.log(fs.readdirSync('/data').join())");
+  expect(files.trim()).toBe('agenttier.db');
+  const print = "fs.writeSync(1, fs.readFileSync('/data/agenttier.db', 'base64'))";
+  const copy = Buffer.from(await onClaim(namespace, CLAIM, print), 'base64');
+  expect(copy.subarray(0, 15).toString()).toBe('SQLite format 3');
+  await onClaim(namespace, CLAIM, "fs.rmSync('/data/agenttier.db')");
 
-    await writeToClaim(namespace, CLAIM, 'agenttier.db', copy);
-    await scale(namespace, 1);
-    const { name } = (await namespace.routerPod()).metadata;
-    expect(compare(entries, await storedIds(namespace, name))).toMatchObject({
-      lost: [],
-      twice: [],
-      missing: [],
-    });
-  },
-);
+  await writeToClaim(namespace, CLAIM, 'agenttier.db', copy);
+  await scale(namespace, 1);
+  const { name } = (await namespace.routerPod()).metadata;
+  expect(compare(entries, await storedIds(namespace, name))).toMatchObject({
+    lost: [],
+    twice: [],
+    missing: [],
+  });
+});

@@ -7,7 +7,7 @@ import { createNamespace } from './support/namespace.ts';
 import { routerStats } from './support/records.ts';
 import { recording, sqlite } from './support/values.ts';
 
-const WINDOW_MS = 20_000;
+const WINDOW_MS = 10_000;
 
 const values = parse(readFileSync(new URL('../../chart/values.yaml', import.meta.url), 'utf8')) as {
   optional: { storage: { sidecar: { resources: Resources } } };
