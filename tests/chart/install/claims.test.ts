@@ -5,7 +5,7 @@ import { Release } from '../support/release.ts';
 import { expectState, off, sqlite } from '../support/state.ts';
 
 const plane = useControlPlane();
-const _size = 'optional.storage.sqlite.persistence.size';
+const size = 'optional.storage.sqlite.persistence.size';
 const className = 'optional.storage.sqlite.persistence.storageClassName';
 
 it.concurrent.for(helms)(
@@ -58,6 +58,39 @@ it.concurrent('refuses another class than the live one, naming both', async () =
   expect((await release.claim()).spec.storageClassName).toBe('reclassed-class');
 });
 
+it.concurrent.for(helms)(
+  'asks a live claim to grow where its class allows it, and never to shrink, with %s',
+  async (helm) => {
+    const release = await Release.create(plane(), `grown-${helm}`);
+    const values = await boundClaim(release, helm, true);
+    expect(await requested(release)).toBe('1Gi');
+    await release.upgrade(helm, [...values, `${size}=3Gi`]);
+    expect(await requested(release)).toBe('3Gi');
+    await release.upgrade(helm, [...values, `${size}=2Gi`]);
+    expect(await requested(release)).toBe('3Gi');
+    await release.upgrade(helm, off.values);
+    expect(await requested(release)).toBe('3Gi');
+    // A rollback renders nothing anew, so that it would shrink the claim; an upgrade does not.
+    await expect(release.rollback(helm, 1)).rejects.toThrow('can not be less than status.capacity');
+    await release.upgrade(helm, values);
+    await expectState(release, sqlite);
+    expect(await requested(release)).toBe('3Gi');
+  },
+);
+
+it.concurrent.for(helms)(
+  'refuses to grow a live claim whose class does not allow it, before anything changes, with %s',
+  async (helm) => {
+    const release = await Release.create(plane(), `fixed-${helm}`);
+    const values = await boundClaim(release, helm, false);
+    const { generation } = (await release.deployment()).metadata;
+    const grown = release.upgrade(helm, [...values, `${size}=3Gi`, 'router.service.port=80']);
+    await expect(grown).rejects.toThrow(`its class fixed-${helm}-class does not allow volumes`);
+    expect((await release.deployment()).metadata.generation).toBe(generation);
+    expect(await requested(release)).toBe('1Gi');
+  },
+);
+
 /** Installs with a class of the test's own and waits until the claim is bound to a volume. */
 async function boundClaim(release: Release, helm: 'helm3' | 'helm4', expandable: boolean) {
   const { client } = release.plane;
@@ -83,6 +116,6 @@ async function boundClaim(release: Release, helm: 'helm3' | 'helm4', expandable:
   return values;
 }
 
-async function _requested(release: Release): Promise<string> {
+async function requested(release: Release): Promise<string> {
   return (await release.claim()).spec.resources.requests.storage;
 }

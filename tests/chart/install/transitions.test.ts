@@ -46,6 +46,9 @@ it.concurrent('takes the number of Pods back with Helm 3 after it was scaled by 
 it.concurrent('takes the number of Pods back with Helm 4 after it was scaled by hand, by --force-conflicts', async () => {
   const release = await Release.create(plane(), 'scaled-helm4');
   await release.upgrade('helm4', off.values);
+  // The same number is no conflict.
+  await release.kubectl('scale', 'deployment/agenttier-router', '--replicas=2');
+  await release.upgrade('helm4', off.values);
   await release.kubectl('scale', 'deployment/agenttier-router', '--replicas=3');
   await expect(release.upgrade('helm4', sqlite.values)).rejects.toThrow(
     /conflict.*kubectl[\s\S]*\.spec\.replicas/,
