@@ -1,6 +1,6 @@
-import { execFileSync } from 'node:child_process';
+import { type ExecFileSyncOptions, execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestProject } from 'vitest/node';
@@ -9,6 +9,7 @@ import { program } from '../../../scripts/tools/program.ts';
 const ROOT = new URL('../../../', import.meta.url).pathname;
 // Beside a developer's own cluster (10.207) and the one that node.test.ts makes (10.208).
 const PREFIX = '10.209';
+const cache = join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'agenttier-storage');
 const ROUTER = 'ghcr.io/agenttier/router:v0.8.1';
 
 /** What tests need to reach the cluster. */
@@ -28,25 +29,30 @@ declare module 'vitest' {
 
 /**
  * Gives all test files one cluster that has the sidecar's image and the stand-in Router's under the
- * names that the chart asks for, and ends it after them.
+ * names that the chart asks for, and ends it after them. One that an interrupted run left is replaced.
  *
  * With CLUSTER_KEEP=1 the cluster of `scripts/cluster up` is used, started if need be, and left running.
  */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const isKept = process.env.CLUSTER_KEEP === '1';
-  const work = await mkdtemp(join(tmpdir(), 'agenttier-cluster-'));
-  const directory = isKept ? defaultDirectory() : join(work, 'cluster');
+  const directory = isKept ? keptDirectory() : join(cache, 'cluster-of-tests');
   const env = isKept ? {} : { CLUSTER_DIR: directory, CLUSTER_PREFIX: PREFIX };
-  const run = (command: string, args: readonly string[], more = {}) =>
+  const run = (command: string, args: readonly string[], options: ExecFileSyncOptions = {}) =>
     execFileSync(command, args, {
       cwd: ROOT,
       stdio: ['ignore', 'inherit', 'inherit'],
-      ...more,
-      env: { ...process.env, ...env, ...(more as { env?: object }).env },
+      ...options,
+      env: { ...process.env, ...env, ...options.env },
     });
+  const release = isKept ? async () => {} : await claimAddresses(`${directory}.owner`);
+  const work = await mkdtemp(join(tmpdir(), 'agenttier-cluster-'));
   const teardown = async () => {
-    if (!isKept) run('scripts/cluster', ['down']);
-    await rm(work, { recursive: true, force: true });
+    try {
+      if (!isKept) run('scripts/cluster', ['down']);
+    } finally {
+      await rm(work, { recursive: true, force: true });
+      await release();
+    }
   };
 
   try {
@@ -65,13 +71,24 @@ export default async function setup(project: TestProject): Promise<() => Promise
     await mkdir(home);
     project.provide('cluster', { kubeconfig: join(directory, 'kubeconfig'), home, env });
   } catch (error) {
-    await teardown();
+    // What went wrong first is what has to be told.
+    await teardown().catch(() => {});
     throw error;
   }
   return teardown;
 }
 
-function defaultDirectory(): string {
-  const cache = process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache');
-  return process.env.CLUSTER_DIR ?? join(cache, 'agenttier-storage/cluster');
+function keptDirectory(): string {
+  return process.env.CLUSTER_DIR ?? join(cache, 'cluster');
+}
+
+/** Keeps two runs from ending each other's cluster, which has one block of addresses. */
+async function claimAddresses(path: string): Promise<() => Promise<void>> {
+  const owner = Number(await readFile(path, 'utf8').catch(() => '0'));
+  if (owner > 0 && existsSync(`/proc/${owner}`)) {
+    throw new Error(`process ${owner} runs the cluster's tests already; wait for it, or end it`);
+  }
+  await mkdir(cache, { recursive: true });
+  await writeFile(path, String(process.pid));
+  return () => rm(path, { force: true });
 }
