@@ -1,23 +1,29 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { createInterface } from 'node:readline';
 import { program } from '../../../scripts/tools/program.ts';
 import { environment, type Namespace } from './namespace.ts';
+
+interface Condition {
+  type: string;
+  status: string;
+}
 
 /** Watches whether a Pod is ready, and how long it was not. */
 export class ReadyWatch {
   readonly #child: ChildProcess;
-  /** Times in milliseconds at which the Pod was seen to change. */
+  readonly #closed: Promise<unknown>;
   readonly #changes: { at: number; isReady: boolean }[] = [];
 
   constructor(child: ChildProcess) {
     this.#child = child;
-    child.stdout?.setEncoding('utf8').on('data', (text: string) => {
-      for (const line of text.split('\n')) {
-        const isReady = line === 'True';
-        if (line === '' || this.#changes.at(-1)?.isReady === isReady) continue;
-        this.#changes.push({ at: performance.now(), isReady });
-      }
-    });
+    this.#closed = once(child, 'close');
+  }
+
+  /** Notes what a condition is now. */
+  note(isReady: boolean): void {
+    if (this.#changes.at(-1)?.isReady === isReady) return;
+    this.#changes.push({ at: performance.now(), isReady });
   }
 
   /** Milliseconds for which the Pod was not ready, in all. */
@@ -29,24 +35,23 @@ export class ReadyWatch {
     return Math.round(sum);
   }
 
-  /** How often it ceased to be ready. */
-  get timesAway(): number {
-    return this.#changes.filter(({ isReady }) => !isReady).length;
-  }
-
   async [Symbol.asyncDispose](): Promise<void> {
     this.#child.kill();
-    await once(this.#child, 'close');
+    await this.#closed;
   }
 }
 
 /** Begins to watch a Pod. */
 export async function watchReadiness(namespace: Namespace, pod: string): Promise<ReadyWatch> {
-  const path = '{range .status.conditions[?(@.type=="Ready")]}{.status}{"\\n"}{end}';
-  const args = ['-n', namespace.name, 'get', 'pod', pod, '--watch', '-o', `jsonpath=${path}`];
-  const stdio = ['ignore', 'pipe', 'inherit'] as const;
-  const child = spawn(await program('kubectl'), args, { env: environment(), stdio: [...stdio] });
+  const path = `/api/v1/namespaces/${namespace.name}/pods?watch=1&fieldSelector=metadata.name%3D${pod}`;
+  const child = spawn(await program('kubectl'), ['get', '--raw', path], { env: environment() });
+  child.stderr.resume();
   const watch = new ReadyWatch(child);
-  if (child.stdout !== null) await once(child.stdout, 'data');
+  const lines = createInterface({ input: child.stdout });
+  lines.on('line', (line) => {
+    const conditions: Condition[] = JSON.parse(line).object.status?.conditions ?? [];
+    watch.note(conditions.some(({ type, status }) => type === 'Ready' && status === 'True'));
+  });
+  await once(lines, 'line');
   return watch;
 }

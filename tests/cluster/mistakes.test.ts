@@ -1,0 +1,165 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { chart, helms } from '../chart/support/chart.ts';
+import { eventually } from './support/eventually.ts';
+import { createNamespace, type Namespace } from './support/namespace.ts';
+import { type ReachablePostgres, startReachablePostgres } from './support/postgres.ts';
+import { compare, journal, readiness, storedIds } from './support/records.ts';
+import { load, postgres, SQLITE } from './support/router-load.ts';
+
+const RELEASE = 'agenttier';
+const ABSENT = 'optional.storage.sidecar.image.repository=registry.invalid/storage-sidecar';
+
+let database: ReachablePostgres;
+beforeAll(async () => {
+  database = await startReachablePostgres();
+});
+afterAll(() => database.server[Symbol.asyncDispose]());
+
+async function putSecret(namespace: Namespace, stringData: Record<string, string>) {
+  await namespace.kubectl('delete', 'secret', 'db', '--ignore-not-found');
+  await namespace.apply({ apiVersion: 'v1', kind: 'Secret', metadata: { name: 'db' }, stringData });
+}
+
+/** Waits until the sidecar says why storage is down, with the Router ready all the same. */
+async function expectDown(namespace: Namespace, why: RegExp): Promise<void> {
+  const pod = await eventually(async () => {
+    const { metadata } = await namespace.routerPod();
+    const { storage, reason } = await readiness(namespace, metadata.name);
+    expect(storage).toBe('down');
+    expect(reason).toMatch(why);
+    return metadata.name as string;
+  }, 120);
+  const log = await namespace.logs(pod, 'storage');
+  expect(
+    log.split('\n').some((line) => line.includes('"storage is down"') && why.test(line)),
+    log,
+  ).toBe(true);
+  await expectUndisturbed(namespace);
+}
+
+/** Waits until storage is up, and tells how long that took. */
+async function untilUp(namespace: Namespace, what: string): Promise<void> {
+  const began = performance.now();
+  const { name } = (await namespace.routerPod()).metadata;
+  await eventually(async () => {
+    expect(await readiness(namespace, name)).toMatchObject({ storage: 'up', reason: null });
+  }, 180);
+  console.log(`${what}: storage was up after ${Math.round(performance.now() - began)} ms`);
+  await expectUndisturbed(namespace);
+}
+
+async function expectUndisturbed(namespace: Namespace): Promise<void> {
+  const { status } = await namespace.routerPod();
+  expect(status.conditions).toContainEqual(
+    expect.objectContaining({ type: 'Ready', status: 'True' }),
+  );
+  const containers = [...status.initContainerStatuses, ...status.containerStatuses];
+  expect(containers.map(({ restartCount }) => restartCount)).toEqual([0, 0]);
+}
+
+it('heals a missing Secret, a missing key, a wrong and a rotated password without a restart', async () => {
+  await using namespace = await createNamespace('helm4', 'secrets');
+  await database.server.createRole('agent');
+  const name = await database.server.createDatabase('agent');
+  const dsn = (password: string) => database.dsn(name, { user: 'agent', password });
+
+  await namespace.install(RELEASE, postgres('db'), ...load(20));
+  await namespace.rolledOut();
+  await expectDown(namespace, /no such Secret or key|STORAGE_DSN_FILE/);
+  expect(await namespace.kubectl('describe', 'pods')).toMatch(
+    /STORAGE_DSN: +<set to the key 'dsn' in secret 'db'> +Optional: true/,
+  );
+
+  await putSecret(namespace, { url: dsn('correct horse') });
+  await expectDown(namespace, /STORAGE_DSN_FILE/);
+
+  await putSecret(namespace, { dsn: dsn('wrong') });
+  await expectDown(namespace, /wrong user or password .*correct the Secret/);
+
+  await putSecret(namespace, { dsn: dsn('correct horse') });
+  await untilUp(namespace, 'the right password');
+
+  await database.server.query(`ALTER ROLE agent PASSWORD 'battery staple'`);
+  // Connections that are open go on with the old one.
+  await database.server.query(
+    `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'agent'`,
+  );
+  await expectDown(namespace, /wrong user or password/);
+  await putSecret(namespace, { dsn: dsn('battery staple') });
+  await untilUp(namespace, 'a rotated password');
+
+  const pod = (await namespace.routerPod()).metadata.name;
+  await eventually(async () => {
+    const entries = (await journal(namespace, pod)).filter(({ outcome }) => outcome !== 'queued');
+    expect(entries.length).toBeGreaterThan(100);
+    expect(compare(entries, await storedIds(namespace, pod))).toMatchObject({
+      missing: [],
+      twice: [],
+    });
+  });
+});
+
+describe.each(helms)('%s', (helm) => {
+  it('brings the old release back where the sidecar’s image cannot be pulled', async () => {
+    await using namespace = await createNamespace(helm, 'image');
+    await namespace.install(RELEASE, SQLITE, ...load(20));
+    await namespace.rolledOut();
+    const before = await journal(namespace, (await namespace.routerPod()).metadata.name);
+
+    const flag = helm === 'helm3' ? '--atomic' : '--rollback-on-failure';
+    const began = performance.now();
+    const upgraded = await namespace.tryHelm(
+      ...['upgrade', RELEASE, chart, '--reset-then-reuse-values', '--set', ABSENT, flag],
+      ...['--timeout', '30s'],
+    );
+    console.log(
+      `${helm} ${flag} took ${Math.round(performance.now() - began)} ms: ${upgraded.stderr.trim().split('\n').at(-1)}`,
+    );
+    expect(upgraded.status).not.toBe(0);
+    await namespace.rolledOut();
+    const pod = (await namespace.routerPod()).metadata.name;
+    const durable = before.filter(({ outcome }) => outcome === 'durable');
+    expect(compare(durable, await storedIds(namespace, pod))).toMatchObject({
+      missing: [],
+      twice: [],
+    });
+    expect(await namespace.helm('status', RELEASE)).toMatch(/STATUS: deployed/);
+    expect(await namespace.helm('history', RELEASE)).toMatch(/[Rr]ollback/);
+
+    // Without the flag the operator is told by Kubernetes, and by Helm's wait.
+    await namespace.helm('upgrade', RELEASE, chart, '--reset-then-reuse-values', '--set', ABSENT);
+    await eventually(async () => {
+      expect(await namespace.kubectl('describe', 'pods')).toMatch(
+        /Failed to pull image "registry\.invalid\/storage-sidecar/,
+      );
+    });
+    await namespace.helm('rollback', RELEASE);
+    await namespace.rolledOut();
+  });
+});
+
+it('tells of a storage class that does not exist, and starts with one that does', async () => {
+  await using namespace = await createNamespace('helm3', 'class');
+  const wrong = 'optional.storage.sqlite.persistence.storageClassName=nosuch';
+  await namespace.install(RELEASE, [...SQLITE, wrong], ...load(20));
+  await eventually(async () => {
+    expect(await namespace.kubectl('describe', 'pvc')).toContain(
+      'storageclass.storage.k8s.io "nosuch" not found',
+    );
+    expect(await namespace.kubectl('describe', 'pods')).toContain(
+      'unbound immediate PersistentVolumeClaims',
+    );
+  });
+  const again = await namespace.tryHelm(
+    ...['upgrade', RELEASE, chart, '--reset-then-reuse-values'],
+    ...['--set', 'optional.storage.sqlite.persistence.storageClassName=standard'],
+  );
+  expect(again.status).not.toBe(0);
+  expect(again.stderr).toMatch(/kubectl delete pvc agenttier-router-storage -n class-/);
+  await namespace.kubectl('delete', 'pvc', 'agenttier-router-storage', '--timeout=60s');
+  await namespace.helm(
+    ...['upgrade', RELEASE, chart, '--reset-then-reuse-values'],
+    ...['--set', 'optional.storage.sqlite.persistence.storageClassName='],
+  );
+  await namespace.rolledOut();
+});
