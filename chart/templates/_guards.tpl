@@ -485,7 +485,11 @@ router.sidecar: optional.storage.sidecar
       {{- with $p.storageClassName -}}
         {{- $asked := ternary "" . (eq . "-") -}}
         {{- if ne $asked $class -}}
-          {{- include "agenttier.refuse" (list $g (printf "optional.storage.sqlite.persistence.storageClassName is %s, and the claim %s that is there has %s: the class of a claim cannot be changed. Leave it unset or set it to %s; to move the data, make a claim of the new class, copy the file with the Router scaled to 0, and set persistence.existingClaim." ($asked | default "- (no class)") $name ($class | default "no class") ($class | default "-"))) -}}
+          {{- $otherwise := "to move the data, make a claim of the new class, copy the file with the Router scaled to 0, and set persistence.existingClaim" -}}
+          {{- if ne (get ($live.status | default dict) "phase") "Bound" -}}
+            {{- $otherwise = printf "or delete it (kubectl delete pvc %s -n %s), since it has no volume yet and holds nothing, and try again" $name $root.Release.Namespace -}}
+          {{- end -}}
+          {{- include "agenttier.refuse" (list $g (printf "optional.storage.sqlite.persistence.storageClassName is %s, and the claim %s that is there has %s: the class of a claim cannot be changed. Leave it unset or set it to %s; %s." ($asked | default "- (no class)") $name ($class | default "no class") ($class | default "-") $otherwise)) -}}
         {{- end -}}
       {{- end -}}
       {{- if and $p.size (gt (include "agenttier.guards.bytes" $p.size | float64) (include "agenttier.guards.bytes" $size | float64)) -}}

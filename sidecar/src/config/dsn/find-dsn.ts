@@ -33,7 +33,9 @@ export function findDsn(
     if (text.trim() !== '') return { text, from: 'the file that STORAGE_DSN_FILE names' };
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code ?? 'unknown error';
-    missing = `the file that STORAGE_DSN_FILE names cannot be read (${code})`;
+    // ENOENT and no more would not tell an operator that a Secret is what is missing.
+    const hint = code === 'ENOENT' ? '; in Kubernetes, the Secret or its key is missing' : '';
+    missing = `the file that STORAGE_DSN_FILE names cannot be read (${code})${hint}`;
   }
   if (dsn === undefined || dsn.trim() === '') return { missing };
   return { text: dsn, from: 'STORAGE_DSN', passedOver: missing };
