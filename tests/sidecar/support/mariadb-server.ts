@@ -114,6 +114,7 @@ export class MariadbServer {
       '--auth-root-authentication-method=normal',
       '--skip-test-db',
       `--datadir=${join(this.directory, 'data')}`,
+      ...this.#ownTemporaryFiles(),
       ...SMALL_FILES,
       ...(this.#owner === undefined ? [] : ['--user=mysql']),
     ]);
@@ -125,6 +126,7 @@ export class MariadbServer {
       program('mariadbd'),
       '--no-defaults',
       `--datadir=${join(this.directory, 'data')}`,
+      ...this.#ownTemporaryFiles(),
       `--socket=${this.socket}`,
       `--pid-file=${join(this.directory, 'pid')}`,
       `--port=${this.port}`,
@@ -222,6 +224,11 @@ export class MariadbServer {
     await this.kill();
     const path = this.#ownDirectory ? this.directory : join(this.directory, 'data');
     await rm(path, { recursive: true, force: true, maxRetries: 5 });
+  }
+
+  /** A server that starts removes what it takes for its own temporary tables, others' included. */
+  #ownTemporaryFiles(): string[] {
+    return [`--tmpdir=${this.directory}`];
   }
 
   async #end(signal: NodeJS.Signals): Promise<void> {
