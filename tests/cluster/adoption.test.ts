@@ -5,7 +5,7 @@ import { helms } from '../chart/support/chart.ts';
 import { writeToClaim } from './support/claim.ts';
 import { createNamespace } from './support/namespace.ts';
 import { portForward } from './support/port-forward.ts';
-import { API_PORT, compare, journal, list, readiness, storedIds } from './support/records.ts';
+import { API_PORT, compare, durable, list, storageUp, storedIds } from './support/records.ts';
 import { recording, sqlite } from './support/values.ts';
 
 const FILE = new URL('../sidecar/fixtures/upstream-0.8.1.db', import.meta.url).pathname;
@@ -51,7 +51,7 @@ describe.each(helms)('what AgentTier’s own chart left, with %s', (helm) => {
     const after = await namespace.find('pvc', CLAIM);
     expect(after?.metadata.uid).toBe(before?.metadata.uid);
     const { name } = (await namespace.routerPod()).metadata;
-    expect(await readiness(namespace, name)).toMatchObject({ storage: 'up', warnings: [] });
+    expect(await storageUp(namespace, name)).toMatchObject({ driver: 'sqlite', warnings: [] });
 
     {
       await using sidecar = await portForward(namespace, `pod/${name}`, API_PORT);
@@ -62,8 +62,7 @@ describe.each(helms)('what AgentTier’s own chart left, with %s', (helm) => {
         expect(byId).toEqual(upstreamRows(kind));
       }
     }
-    const entries = (await journal(namespace, name)).filter(({ outcome }) => outcome === 'durable');
-    expect(entries.length).toBeGreaterThan(0);
+    const entries = await durable(namespace, name, 10);
     expect(compare(entries, await storedIds(namespace, name)).lost).toEqual([]);
   });
 });

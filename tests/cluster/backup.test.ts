@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import { chart } from '../chart/support/chart.ts';
 import { onClaim, writeToClaim } from './support/claim.ts';
 import { createNamespace, type Namespace } from './support/namespace.ts';
-import { compare, journal, storedIds } from './support/records.ts';
+import { compare, durable, storedIds } from './support/records.ts';
 import { recording, sqlite } from './support/values.ts';
 
 const CLAIM = 'agenttier-router-storage';
@@ -22,8 +22,7 @@ it('a stopped sidecar leaves one file, which is the backup, and comes back from 
   await namespace.install('agenttier', [...sqlite, ...recording(20)]);
   await namespace.rolledOut();
   const first = (await namespace.routerPod()).metadata.name;
-  const entries = (await journal(namespace, first)).filter(({ outcome }) => outcome === 'durable');
-  expect(entries.length).toBeGreaterThan(0);
+  const entries = await durable(namespace, first, 10);
 
   await scale(namespace, 0);
   const files = await onClaim(namespace, CLAIM, "console.log(fs.readdirSync('/data').join())");

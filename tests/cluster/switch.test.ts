@@ -1,7 +1,15 @@
 import { describe, expect, it } from 'vitest';
 import { chart, helms } from '../chart/support/chart.ts';
+import { eventually } from './support/eventually.ts';
 import { createNamespace } from './support/namespace.ts';
-import { compare, journal, readiness, routerStats, storedIds } from './support/records.ts';
+import {
+  compare,
+  durable,
+  readiness,
+  routerStats,
+  storageUp,
+  storedIds,
+} from './support/records.ts';
 import { recording } from './support/values.ts';
 
 // What the documents tell an operator to type.
@@ -22,9 +30,12 @@ describe.each(helms)('storage with %s', (helm) => {
         storage: 'noop',
         reason: null,
       });
-      const { client, load } = await routerStats(namespace, metadata.name);
+      const { client, load } = await eventually(async () => {
+        const stats = await routerStats(namespace, metadata.name);
+        expect(stats.client.Unconfirmed).toBeGreaterThan(0);
+        return stats;
+      });
       expect(client).toMatchObject({ Stored: 0, Rejected: 0, Dropped: 0 });
-      expect(client.Unconfirmed).toBeGreaterThan(0);
       expect(load.failed).toBe(0);
       expect(await storedIds(namespace, metadata.name)).toEqual([]);
     }
@@ -37,12 +48,9 @@ describe.each(helms)('storage with %s', (helm) => {
     console.log(`${helm}: the Router was ready with storage after ${seconds.toFixed(1)} s`);
     expect(seconds).toBeLessThan(60);
     const { metadata: on } = await namespace.routerPod();
-    expect(await readiness(namespace, on.name)).toMatchObject({ storage: 'up', driver: 'sqlite' });
-    const entries = (await journal(namespace, on.name)).filter(
-      ({ outcome }) => outcome === 'durable',
-    );
+    expect(await storageUp(namespace, on.name)).toMatchObject({ driver: 'sqlite' });
+    const entries = await durable(namespace, on.name, 10);
     expect(compare(entries, await storedIds(namespace, on.name))).toMatchObject({ lost: [] });
-    expect(entries.length).toBeGreaterThan(10);
 
     const before = await namespace.find('pvc', 'agenttier-router-storage');
     await namespace.helm(...turn(false));

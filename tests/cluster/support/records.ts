@@ -1,3 +1,4 @@
+import { eventually } from './eventually.ts';
 import type { Namespace } from './namespace.ts';
 import { type Forward, portForward } from './port-forward.ts';
 
@@ -70,6 +71,32 @@ export function routerStats(namespace: Namespace, pod: string): Promise<RouterSt
 /** What the sidecar of a Pod says of its storage. */
 export function readiness(namespace: Namespace, pod: string): Promise<Readiness> {
   return through(namespace, `pod/${pod}`, OPS_PORT, (ops) => ops.json<Readiness>('/readyz'));
+}
+
+/**
+ * Waits until the storage of a Pod is up, which its readiness does not wait for.
+ *
+ * @throws saying what it is instead
+ */
+export function storageUp(namespace: Namespace, pod: string): Promise<Readiness> {
+  return eventually(async () => {
+    const now = await readiness(namespace, pod);
+    if (now.storage !== 'up') throw new Error(`storage is ${now.storage}: ${now.reason}`);
+    return now;
+  });
+}
+
+/** The records of a Router's Pod that were acknowledged as durable, once there are so many. */
+export function durable(
+  namespace: Namespace,
+  pod: string,
+  atLeast: number,
+): Promise<JournalEntry[]> {
+  return eventually(async () => {
+    const entries = (await journal(namespace, pod)).filter(({ outcome }) => outcome === 'durable');
+    if (entries.length < atLeast) throw new Error(`only ${entries.length} records are durable`);
+    return entries;
+  });
 }
 
 /** The sidecar's metrics by name and labels, as they stand in the text. */
