@@ -111,14 +111,14 @@ async function checkout(helm: Helm): Promise<(script: string) => Promise<Outcome
   const env = { PATH: `${bin}:${process.env.PATH}`, HOME: cwd, KUBECONFIG: kubeconfig };
   // A command that waits for what never comes is told apart from a test that is slow.
   const shell = (script: string) =>
-    run('timeout', ['60', 'bash', '-e', '-c', script], { cwd, env });
+    run('timeout', ['120', 'bash', '-e', '-c', script], { cwd, env });
   // The documents name one namespace, so each run leaves none behind for the next.
-  onTestFinished(() => mustDelete(shell));
+  onTestFinished(() => mustDelete(shell), 120_000);
   return shell;
 }
 
 async function mustDelete(shell: (script: string) => Promise<Outcome>): Promise<void> {
-  const script = `kubectl delete namespace ${namespace} --timeout=60s`;
+  const script = `kubectl delete namespace ${namespace} --timeout=100s`;
   const { status, stderr } = await shell(script);
   expect(status, stderr).toBe(0);
 }
@@ -154,7 +154,7 @@ async function settle(): Promise<void> {
         Array(3).fill(live.spec.replicas),
       );
     },
-    { timeout: 30_000, interval: 100 },
+    { timeout: 60_000, interval: 100 },
   );
 }
 
@@ -179,7 +179,8 @@ async function runAll(shell: (script: string) => Promise<Outcome>, commands: rea
   return open.map(([begins]) => begins);
 }
 
-describe.for(helms)('with %s as helm', (helm) => {
+// Each runs some twenty programs; a busy machine needs its time.
+describe.for(helms)('with %s as helm', { timeout: 600_000 }, (helm) => {
   it('runs the commands of chart/README.md one after the other', async () => {
     const shell = await checkout(helm);
     expect(await runAll(shell, clusterCommands(chartReadme, ['sh']))).toEqual([]);
