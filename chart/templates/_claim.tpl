@@ -3,6 +3,10 @@ The claim as it is to be rendered, as YAML (size, accessModes, and storageClassN
 nothing. What of a live claim cannot be changed is rendered as it is; it goes on being rendered when
 storage is switched off, since `helm rollback` would find it there and not take it back. What cannot be
 had of a live claim is refused by the guards.
+
+Whether the class is said is settled when the claim is made: where it is not, Kubernetes fills in its
+default, and saying that later would make a rollback to the first revision take it away again, which is
+refused. The claim itself remembers it, by an annotation.
 */}}
 {{- define "agenttier.claim" -}}
   {{- $wanted := eq (include "agenttier.mounted-claim" .) (include "agenttier.claim-name" .) -}}
@@ -52,7 +56,8 @@ had of a live claim is refused by the guards.
     {{- end -}}
   {{- end -}}
   {{- $claim := dict "size" $size "accessModes" $spec.accessModes -}}
-  {{- if hasKey $spec "storageClassName" -}}
+  {{- $unsaid := eq (toString (get (.live.metadata.annotations | default dict) "agenttier.io/storage-class")) "cluster-default" -}}
+  {{- if and (hasKey $spec "storageClassName") (not $unsaid) -}}
     {{- $_ := set $claim "storageClassName" ($spec.storageClassName | default "") -}}
   {{- end -}}
   {{- toYaml $claim -}}
