@@ -97,7 +97,7 @@ it('the Router does not feel a volume that is full, nor one that is read-only', 
   const usual = await p99(namespace);
 
   await volume.fill();
-  await untilDown(namespace, /full/);
+  await untilDown(namespace, /ENOSPC/);
   await expectUnharmed(namespace, 'a full volume', usual, () => volume.empty());
 
   // It cannot become so while it is written to.
@@ -106,7 +106,7 @@ it('the Router does not feel a volume that is full, nor one that is read-only', 
   await volume.remount('ro');
   await namespace.kubectl('scale', `deployment/${RELEASE}-router`, '--replicas=1');
   await namespace.rolledOut();
-  await untilDown(namespace, /read-only/i);
+  await untilDown(namespace, /read-only|EROFS/i);
   await expectUnharmed(namespace, 'a read-only volume', usual, () => volume.remount('rw'));
 });
 
