@@ -38,7 +38,7 @@ export class SmallVolume {
 }
 
 /** Makes a volume of some MiB for the one claim of a namespace. */
-export async function makeSmallVolume(namespace: Namespace, megabytes = 16): Promise<SmallVolume> {
+export async function makeSmallVolume(namespace: Namespace, megabytes = 256): Promise<SmallVolume> {
   const directory = `/run/agenttier-${namespace.name}`;
   await onNode('mkdir', '-p', directory);
   await onNode('mount', '-t', 'tmpfs', '-o', `size=${megabytes}m`, 'tmpfs', directory);
