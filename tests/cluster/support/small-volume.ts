@@ -27,6 +27,8 @@ export class SmallVolume {
   /** Makes it read-only, or writable again. The first is refused while a file is open for writing. */
   async remount(mode: 'ro' | 'rw'): Promise<void> {
     await onNode('mount', '-o', `remount,${mode}`, this.#directory);
+    // The file system alone: kubelet's mounts of it would keep what this mount is.
+    if (mode === 'ro') await onNode('mount', '-o', 'remount,bind,rw', this.#directory);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
