@@ -3,7 +3,7 @@
  *
  *     npm run bench                       all of them, and writes docs/PERFORMANCE.md
  *     npm run bench -- single durable     some of them: single, batch, durable,
- *                                         large, postgres
+ *                                         large, postgres, mariadb
  *     npm run bench -- --quick            only shows that it runs; its figures mean nothing
  *
  * Exit status: 0 all met (or --quick), 1 some missed, 2 bad arguments or a failure.
@@ -18,6 +18,7 @@ import { describeFigure, performanceDocument } from './document.ts';
 import { durable } from './durable.ts';
 import { isMet, type Outcome, type Setting } from './figure.ts';
 import { large } from './large.ts';
+import { mariadb } from './mariadb.ts';
 import { postgres } from './postgres.ts';
 import { killServers } from './server.ts';
 import { single } from './single.ts';
@@ -28,6 +29,7 @@ const BENCHMARKS: Readonly<Record<string, (setting: Setting) => Promise<Outcome>
   durable,
   large,
   postgres,
+  mariadb,
 };
 
 const DOCUMENT = new URL('../../docs/PERFORMANCE.md', import.meta.url);
