@@ -23,7 +23,7 @@ describe.concurrent('a shutdown', () => {
     },
   );
 
-  it('ends though its log goes to a full disk', async () => {
+  it('ends though its log goes to a full disk', async ({ expect }) => {
     const port = await freePort();
     const log = openSync('/dev/full', 'w');
     const main = fileURLToPath(new URL('../../../sidecar/dist/main.mjs', import.meta.url));
