@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { readdirSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -12,6 +12,8 @@ let directory: string;
 
 beforeEach(async () => {
   directory = await mkdtemp(`${tmpdir()}/agenttier-bench-test-`);
+  // Database servers run as users of their own, and have their data below.
+  await chmod(directory, 0o711);
 });
 
 afterEach(() => rm(directory, { recursive: true, force: true }));
