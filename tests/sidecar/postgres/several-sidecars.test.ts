@@ -9,8 +9,8 @@ import { type SidecarProcess, startSidecar } from '../support/sidecar-process.ts
 const SIDECARS = 3;
 const LANES = 2;
 const BATCH = 500;
-/** For each lane: 90,000 records in all. */
-const BATCHES = 30;
+/** For each lane: 300,000 records in all. */
+const BATCHES = 100;
 const WITHIN_MS = 90_000;
 
 /**
