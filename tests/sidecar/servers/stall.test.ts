@@ -9,8 +9,8 @@ import { type SidecarProcess, startSidecar } from '../support/sidecar-process.ts
 import { until } from '../support/sqlite-store.ts';
 import { tcpProxy } from '../support/tcp-proxy.ts';
 
-/** Long enough for /readyz to tell of it: the recorder looks for stalls of 10 s every 5 s. */
-const STALL_MS = 16_000;
+/** Long enough for /readyz to tell of it, and for a statement to be given up. */
+const STALL_MS = 30_000;
 const PAUSE_MS = 5;
 
 let postgres: PostgresServer;
@@ -91,7 +91,8 @@ it.concurrent.for(Object.entries(PLACES))(
     expect(response.status).toBe(200);
     expect(await response.json()).toMatchObject({
       storage: 'down',
-      reason: expect.stringMatching(/^the store has not answered for 1\d s \(committing\)$/),
+      // Which of the two depends on how long the driver waits for one statement.
+      reason: expect.stringMatching(/^the store has not answered for \d+ s|no answer within \d+ s/),
     });
     expect((await well.readiness()).storage).toBe('up');
 
