@@ -8,7 +8,8 @@ import type { DropReason } from './submission.ts';
 
 /**
  * The records in the recorder's hands, waiting or in flight, with their account: whatever becomes
- * of one is written in the ledger, told to its parcel, and frees its room, in one turn.
+ * of one is written in the ledger and in its parcel, and frees its room, in one turn. Who waits for
+ * a parcel learns of its end at the next {@link Backlog.tell}.
  */
 export class Backlog {
   readonly ledger = new Ledger();
@@ -18,6 +19,8 @@ export class Backlog {
   /** In flight: between its first attempt and the end of its last row. */
   #batch: Batch | undefined;
   #bytes = 0;
+  /** Settled, and not told yet. */
+  #untold: Parcel[] = [];
 
   constructor(bound: number) {
     this.bound = bound;
@@ -94,6 +97,14 @@ export class Backlog {
     }
   }
 
+  /** Tells whoever waits for parcels that were settled since. */
+  tell(): void {
+    const parcels = this.#untold;
+    if (parcels.length === 0) return;
+    this.#untold = [];
+    for (const parcel of parcels) parcel.tell();
+  }
+
   #settle(end: (parcel: Parcel, rows: number, first: number) => void): void {
     const batch = this.#batch;
     if (batch === undefined) return;
@@ -102,6 +113,7 @@ export class Backlog {
       if (!parcel.isSettled) return;
       this.#bytes -= parcel.rows.bytes.length;
       freeBytes(parcel.rows.bytes);
+      this.#untold.push(parcel);
     });
     if (batch.isDone) this.#batch = undefined;
   }

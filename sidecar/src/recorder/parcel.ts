@@ -57,11 +57,15 @@ export class Parcel {
     this.#settle(count);
   }
 
-  #settle(count: number): void {
-    this.#unsettled -= count;
-    if (this.#unsettled > 0 || this.#waiter === undefined) return;
+  /** Tells whoever waits what became of all its records; to be called once they are settled. */
+  tell(): void {
+    if (this.#waiter === undefined) return;
     const { stored, duplicates, dropped, resolve } = this.#waiter;
     this.#waiter = undefined;
     resolve({ stored, duplicates, dropped });
+  }
+
+  #settle(count: number): void {
+    this.#unsettled -= count;
   }
 }

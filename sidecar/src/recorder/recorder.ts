@@ -53,17 +53,19 @@ const NOTHING_SETTLED = { stored: 0, duplicates: 0, dropped: [] };
  *
  *     new ──start──▶ opening
  *     opening, a call that succeeded, idle at an arrival ──▶ what is due: the rest of a batch ▶
- *       committing or isolating; queued rows ▶ gathering, committing; a trial write ▶ probing; none
- *       of these ▶ idle
+ *       committing or isolating; queued rows ▶ gathering, committing, right after a commit ▶
+ *       committing; a trial write ▶ probing; none of these ▶ idle
  *     committing, isolating ──data failure──▶ isolating: the first half next, then the second; a
  *       record that is refused alone is dropped
  *     any call ──transient failure──▶ backing_off ──delay over──▶ opening
  *     any ──close──▶ the same, with short delays, until nothing is queued or the signal aborts;
  *       then closed
  *
- * - While a commit is under way arrivals gather; the next one takes all of them up to a cap. A batch
- *   is begun at the end of the turn of the event loop, so that requests which were read together
- *   share it. There is no timer: one record alone commits at once, a flood in large groups.
+ * - While a commit is under way arrivals gather; the next one takes all of them up to a cap, and
+ *   begins before anybody is told how the last one ended: to answer its requests takes a while, in
+ *   which the store need not stand idle. After a rest a batch is begun at the end of the turn of the
+ *   event loop, so that requests which were read together share it. There is no timer: one record
+ *   alone commits at once, a flood in large groups.
  * - A transient failure tries the same rows again, for ever: `event_id` makes that safe. Where the
  *   failed attempt had in truth reached the disk (a connection lost after COMMIT), the rows come
  *   back as duplicates and are counted so, also to the request that waits for them: `stored` counts
@@ -225,16 +227,25 @@ export class Recorder {
   async #run(): Promise<void> {
     while (!this.#stopped) {
       try {
-        const isDue = !this.#backlog.isEmpty;
-        if (this.#isClosing && !isDue) return;
-        if (!this.#isOpen) await this.#open();
-        else if (isDue) await this.#commit();
-        else if (this.#proofDue && this.#store.probe !== undefined) await this.#probe();
-        else await this.#idle();
+        const call = this.#begin();
+        this.#backlog.tell();
+        if (call === undefined) return;
+        await call;
       } catch (error) {
         if (!this.#stopped) await this.#backOff(error);
       }
     }
+    this.#backlog.tell();
+  }
+
+  /** Begins what is due; undefined when nothing ever will be. */
+  #begin(): Promise<void> | undefined {
+    const isDue = !this.#backlog.isEmpty;
+    if (this.#isClosing && !isDue) return undefined;
+    if (!this.#isOpen) return this.#open();
+    if (isDue) return this.#commit();
+    if (this.#proofDue && this.#store.probe !== undefined) return this.#probe();
+    return this.#idle();
   }
 
   async #open(): Promise<void> {
@@ -245,7 +256,8 @@ export class Recorder {
   }
 
   async #commit(): Promise<void> {
-    if (!this.#backlog.isCommitting) {
+    // What is queued when a commit ends has gathered while it was under way.
+    if (!this.#backlog.isCommitting && this.#state !== 'committing') {
       this.#enter('gathering');
       await this.#clock.endOfTurn();
       if (this.#stopped) return;
@@ -391,6 +403,7 @@ export class Recorder {
 
     const left = this.ledger.queuedRecords;
     this.#backlog.abandon();
+    this.#backlog.tell();
     this.#enter('closed');
     return left;
   }

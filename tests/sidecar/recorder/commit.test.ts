@@ -49,6 +49,21 @@ describe('group commit', () => {
     expect([...store.stored.keys()]).toEqual(['a', ...ids('b', 500)]);
   });
 
+  it('has the store at work again before it answers the requests of the last commit', async () => {
+    const { recorder, store } = harness();
+    recorder.start();
+    await settle();
+    const gate = new Gate();
+    store.answer = gate.pass;
+    const first = settled(recorder.submit(AUDIT_EVENT, rowsOf(AUDIT_EVENT, ['a']), true));
+    const appendsAtAnswer = first.then(() => [...store.appends]);
+    await settle();
+    recorder.submit(AUDIT_EVENT, rowsOf(AUDIT_EVENT, ids('b', 3)), false);
+    gate.end();
+    expect(await appendsAtAnswer).toEqual([1, 3]);
+    gate.end();
+  });
+
   it('keeps a request whole where it fits a commit, and splits one that exceeds the cap', async () => {
     const { recorder, store } = harness({ schedule: { batchRows: 10 } });
     const promises = [6, 6, 25, 3].map((count, i) =>
