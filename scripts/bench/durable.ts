@@ -11,7 +11,7 @@ const FAST_SYNC_MS = 1;
 
 /** The rate of single durable records in SQLite, compared to the no-op's. */
 export async function durable(setting: Setting): Promise<Outcome> {
-  const [rounds, seconds, warmup] = setting.quick ? [1, 1, 1] : [25, 1, WARMUP_SECONDS];
+  const [rounds, seconds, warmup] = setting.quick ? [1, 1, 1] : [15, 3, WARMUP_SECONDS];
   const bodies = writeBodies(setting);
   const directory = `${setting.directory}/durable`;
   mkdirSync(directory);

@@ -1,3 +1,4 @@
+import { eventually } from './eventually.ts';
 import type { Namespace } from './namespace.ts';
 import { onNode } from './namespace.ts';
 
@@ -24,9 +25,12 @@ export class SmallVolume {
     await onNode('rm', `${this.#directory}/ballast`);
   }
 
-  /** Makes it read-only, or writable again. The first is refused while a file is open for writing. */
+  /**
+   * Makes it read-only, or writable again. The first waits for a moment in which no file is open for
+   * writing: the kernel refuses it in all others.
+   */
   async remount(mode: 'ro' | 'rw'): Promise<void> {
-    await onNode('mount', '-o', `remount,${mode}`, this.#directory);
+    await eventually(() => onNode('mount', '-o', `remount,${mode}`, this.#directory));
     // The file system alone: kubelet's mounts of it would keep what this mount is.
     if (mode === 'ro') await onNode('mount', '-o', 'remount,bind,rw', this.#directory);
   }
