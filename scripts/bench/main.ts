@@ -18,9 +18,9 @@ import { describeFigure, performanceDocument } from './document.ts';
 import { durable } from './durable.ts';
 import { isMet, type Outcome, type Setting } from './figure.ts';
 import { large } from './large.ts';
-import { mariadb } from './mariadb.ts';
-import { postgres } from './postgres.ts';
 import { killServers } from './server.ts';
+import { mariadb } from './servers/mariadb.ts';
+import { postgres } from './servers/postgres.ts';
 import { single } from './single.ts';
 
 const BENCHMARKS: Readonly<Record<string, (setting: Setting) => Promise<Outcome>>> = {

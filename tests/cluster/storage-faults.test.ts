@@ -50,8 +50,8 @@ async function expectUnharmed(
 ): Promise<void> {
   const down = await p99(namespace);
   console.log(`${what}: p99 ${down} ms, usually ${usual} ms`);
-  // On a machine that does much else besides.
-  expect(down).toBeLessThan(Math.max(usual * 10, 5));
+  // Both are some 0.2 ms. The machine that tests has moments of its own.
+  expect(down).toBeLessThan(Math.max(usual * 2, 5));
   const { metadata, status } = await namespace.routerPod();
   expect(status.conditions).toContainEqual(
     expect.objectContaining({ type: 'Ready', status: 'True' }),
@@ -85,8 +85,8 @@ async function expectUnharmed(
 
 const isReady = ({ type }: { type: string }) => type === 'Ready';
 
-it('the Router does not feel a volume that is full, nor one that becomes read-only', async () => {
-  await using namespace = await createNamespace('helm4', 'volume');
+it('the Router does not feel a volume that is full', async () => {
+  await using namespace = await createNamespace('helm4', 'full');
   await using volume = await makeSmallVolume(namespace);
   await installOn(namespace, volume);
   const usual = await p99(namespace);
@@ -94,37 +94,22 @@ it('the Router does not feel a volume that is full, nor one that becomes read-on
   await volume.fill();
   await untilDown(namespace, /ENOSPC/);
   await expectUnharmed(namespace, 'a full volume', usual, () => volume.empty());
-
-  // A file system becomes read-only under its files when it meets an error; by hand it does so only
-  // while none is open for writing, as after a failure.
-  await volume.fill();
-  await untilDown(namespace, /ENOSPC/);
-  await volume.remount('ro');
-  await untilDown(namespace, /read-only|EROFS/i);
-  await expectUnharmed(namespace, 'a read-only volume', usual, async () => {
-    await volume.remount('rw');
-    await volume.empty();
-  });
 });
 
-it('the Router starts on a volume that is read-only, and a new Pod finds it mended', async () => {
+it('the Router does not feel a volume that is read-only', async () => {
   await using namespace = await createNamespace('helm4', 'read-only');
   await using volume = await makeSmallVolume(namespace);
   await installOn(namespace, volume);
+  const usual = await p99(namespace);
+
+  // The kernel refuses it while a sidecar has a file open there.
   await namespace.kubectl('scale', `deployment/${RELEASE}-router`, '--replicas=0');
   await namespace.kubectl('wait', 'pods', '--all', '--for=delete', '--timeout=90s');
   await volume.remount('ro');
   await namespace.kubectl('scale', `deployment/${RELEASE}-router`, '--replicas=1');
   await namespace.rolledOut();
   await untilDown(namespace, /read-only|EROFS/i);
-  // What the container runtime mounted read-only stays so in this Pod.
-  await volume.remount('rw');
-  await namespace.kubectl('delete', 'pods', '--all');
-  await namespace.rolledOut();
-  await eventually(async () => {
-    const { name } = (await namespace.routerPod()).metadata;
-    expect(await readiness(namespace, name)).toMatchObject({ storage: 'up' });
-  });
+  await expectUnharmed(namespace, 'a read-only volume', usual, () => volume.remount('rw'));
 });
 
 async function installOn(namespace: Namespace, volume: SmallVolume): Promise<void> {

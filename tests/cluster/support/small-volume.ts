@@ -1,4 +1,3 @@
-import { eventually } from './eventually.ts';
 import type { Namespace } from './namespace.ts';
 import { onNode } from './namespace.ts';
 
@@ -25,13 +24,10 @@ export class SmallVolume {
     await onNode('rm', `${this.#directory}/ballast`);
   }
 
-  /**
-   * Makes it read-only, or writable again. The first waits for a moment in which no file is open for
-   * writing: the kernel refuses it in all others.
-   */
+  /** Makes it read-only, or writable again. The first is refused while a file is open for writing. */
   async remount(mode: 'ro' | 'rw'): Promise<void> {
-    await eventually(() => onNode('mount', '-o', `remount,${mode}`, this.#directory));
-    // The file system alone: kubelet's mounts of it would keep what this mount is.
+    await onNode('mount', '-o', `remount,${mode}`, this.#directory);
+    // The file system alone: a container's mount of it would keep what this mount is.
     if (mode === 'ro') await onNode('mount', '-o', 'remount,bind,rw', this.#directory);
   }
 
@@ -47,10 +43,9 @@ export class SmallVolume {
 export async function makeSmallVolume(namespace: Namespace, megabytes = 256): Promise<SmallVolume> {
   const directory = `/run/agenttier-${namespace.name}`;
   await onNode('mkdir', '-p', directory);
-  await onNode('mount', '-t', 'tmpfs', '-o', `size=${megabytes}m`, 'tmpfs', directory);
-  const node = (
-    await namespace.kubectl('get', 'nodes', '-o', 'jsonpath={.items[0].metadata.name}')
-  ).trim();
+  // A hostPath ignores fsGroup.
+  const options = `size=${megabytes}m,mode=1777`;
+  await onNode('mount', '-t', 'tmpfs', '-o', options, 'tmpfs', directory);
   await namespace.apply({
     apiVersion: 'v1',
     kind: 'PersistentVolume',
@@ -60,17 +55,9 @@ export async function makeSmallVolume(namespace: Namespace, megabytes = 256): Pr
       capacity: { storage: '1Gi' },
       accessModes: ['ReadWriteOnce'],
       persistentVolumeReclaimPolicy: 'Retain',
-      // Of the kind `local`, because a hostPath ignores fsGroup.
-      local: { path: directory },
-      nodeAffinity: {
-        required: {
-          nodeSelectorTerms: [
-            {
-              matchExpressions: [{ key: 'kubernetes.io/hostname', operator: 'In', values: [node] }],
-            },
-          ],
-        },
-      },
+      // Of this kind, because kubelet makes a mount of its own of a `local` one, and makes that
+      // read-only for good where the file system is.
+      hostPath: { path: directory },
     },
   });
   return new SmallVolume(namespace, directory);

@@ -1,8 +1,8 @@
 /** What the MariaDB store is compared to: mysql2 as it is, and a loop over one statement. */
 
 import { type Connection, createConnection } from 'mysql2';
-import { insertSql } from '../../sidecar/src/stores/mysql/ddl.ts';
-import type { Contender } from './postgres-contenders.ts';
+import { insertSql } from '../../../sidecar/src/stores/mysql/ddl.ts';
+import type { Contender } from './contest.ts';
 
 type Row = readonly (string | number | null)[];
 

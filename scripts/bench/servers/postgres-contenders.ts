@@ -1,50 +1,9 @@
 /** What the Postgres store is compared to: a loop over a statement that pg encodes, and COPY. */
 
 import type { Client, Connection, Submittable } from 'pg';
-import { newEventId } from '../../sidecar/src/records/event-id.ts';
-import type { Kind } from '../../sidecar/src/records/kinds.ts';
-import { type Rows, RowWriter, type ValidRecord } from '../../sidecar/src/records/rows.ts';
-import type { Store } from '../../sidecar/src/stores/store.ts';
-
-/** Records of one kind, validated. */
-export interface Batch {
-  readonly kind: Kind;
-  readonly records: readonly ValidRecord[];
-}
-
-/** One way to insert batches. */
-export interface Contender {
-  readonly name: string;
-  /** Puts batches in the form in which they reach it; not measured. Answers the loop to measure. */
-  prepare(batches: readonly Batch[]): () => Promise<void>;
-}
-
-/** The same records under event ids that nobody has used. */
-export function renewed(batches: readonly Batch[]): Batch[] {
-  return batches.map(({ kind, records }) => ({
-    kind,
-    records: records.map((record) => ({ ...record, event_id: newEventId() })),
-  }));
-}
-
-/** The store, given rows as the recorder hands them over. */
-export function throughStore(store: Store): Contender {
-  return {
-    name: 'store',
-    prepare(batches) {
-      const prepared = batches.map(rowsOf);
-      return async () => {
-        for (const rows of prepared) await store.append(rows);
-      };
-    },
-  };
-}
-
-export function rowsOf({ kind, records }: Batch): Rows {
-  const writer = new RowWriter();
-  for (const record of records) writer.add(kind, record);
-  return writer.take();
-}
+import type { Kind } from '../../../sidecar/src/records/kinds.ts';
+import type { ValidRecord } from '../../../sidecar/src/records/rows.ts';
+import type { Contender } from './contest.ts';
 
 /** One INSERT ... SELECT FROM unnest a batch, its arrays given to pg as JavaScript's. */
 export function unnestLoop(name: string, client: Client): Contender {
@@ -71,9 +30,9 @@ function unnestSql({ table, columns }: Kind): string {
 }
 
 /** One COPY a batch, of text that is there already. */
-export function copyLoop(client: Client): Contender {
+export function copyLoop(name: string, client: Client): Contender {
   return {
-    name: 'COPY',
+    name,
     prepare(batches) {
       const prepared = batches.map(({ kind, records }) => ({
         sql: `COPY ${kind.table} (${kind.columns.map(({ name }) => name).join(', ')}) FROM STDIN`,
