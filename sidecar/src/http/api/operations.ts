@@ -68,7 +68,10 @@ export function ingestOperation(kind: Kind): Operation {
       408: problem('The request did not arrive in time.'),
       413: problem('The body has too many bytes or too many records. Nothing was taken.'),
       415: problem('The body is of another type or encoding. The answer says what to send.'),
-      503: problem('No room, or shutting down. Nothing was queued; try again later.', RETRY),
+      503: problem(
+        'No room, or shutting down; try again later. Nothing was queued, unless it tells what is stored: a shutdown cut the wait short. Send all records again then, with the same event_ids.',
+        RETRY,
+      ),
     },
   };
 }
