@@ -65,11 +65,13 @@ export function addressOrOff(text: string): Address | 'off' {
 /** Whether the kernel would refuse to bind one while the other is bound. */
 export function collide(a: Address, b: Address): boolean {
   if (a.port === 0 || a.port !== b.port) return false;
-  return isAny(a.host) || isAny(b.host) || a.host === b.host;
+  return a.host === b.host || covers(a.host, b.host) || covers(b.host, a.host);
 }
 
-function isAny(host: string | undefined): boolean {
-  return host === undefined || host === '0.0.0.0' || host === '::';
+/** Whether a socket that is bound to the first host takes what is sent to the second. */
+function covers(any: string | undefined, host: string | undefined): boolean {
+  if (any === undefined || any === '::') return true;
+  return any === '0.0.0.0' && host !== undefined && !isIPv6(host);
 }
 
 /** `127.0.0.1:8085`, `[::1]:8085`, `:8086`. */
