@@ -105,10 +105,11 @@ function chooseSqlite(driver: 'sqlite' | ServerDriver | undefined, path: string)
 function wrongPath(path: string): string | undefined {
   if (path.trim() === '') return 'is blank; give the path of a file, or unset it';
   if (path === ':memory:') return 'is :memory:, which keeps nothing; give the path of a file';
-  if (/^\w+:\/\/|^file:/.test(path)) {
+  if (/^\s*(\w+:\/\/|file:)/.test(path)) {
     return `is ${shown(path)}: a URL; give the path of a file, and a DSN in ${DSN.name}`;
   }
-  if (/@\w*\(|\bpassword\s*=/i.test(path)) {
+  // Go's form may leave out the part in parentheses: `user:password@/database`.
+  if (/@\w*\(|^[^/]*:[^/]*@|\bpassword\s*=/i.test(path)) {
     return `is ${shown(path)}: a DSN by its look; give the path of a file, and a DSN in ${DSN.name}`;
   }
   return undefined;

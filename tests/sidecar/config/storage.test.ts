@@ -158,6 +158,24 @@ describe('storage is down', () => {
       ['a DSN by its look'],
     ],
     [
+      "the path is a DSN in Go's short form",
+      { STORAGE_SQLITE_PATH: 'u:hunter2@/x' },
+      'sqlite',
+      ['a DSN by its look'],
+    ],
+    [
+      'the path is a DSN with its host alone',
+      { STORAGE_SQLITE_PATH: 'u:hunter2@db/x' },
+      'sqlite',
+      ['a DSN by its look'],
+    ],
+    [
+      'the path is a DSN behind a blank',
+      { STORAGE_SQLITE_PATH: ' postgres://u:hunter2@db/x' },
+      'sqlite',
+      ['a URL', 'STORAGE_DSN'],
+    ],
+    [
       'the path is a DSN',
       { STORAGE_SQLITE_PATH: 'postgres://u:hunter2@db/x' },
       'sqlite',
