@@ -44,7 +44,7 @@ export async function readNdjson(
       turns.begin();
       lines.feed(chunk);
       for (let line = lines.next(); line !== undefined; line = lines.next()) {
-        if (intake.full) return TOO_MANY;
+        if (intake.full && !isBlank(line)) return TOO_MANY;
         if (addLine(intake, line)) records += 1;
         if (turns.over) await turns.next();
       }
@@ -52,9 +52,14 @@ export async function readNdjson(
   } catch {
     return BROKEN_OFF;
   }
-  if (intake.full && lines.rest.length > 0) return TOO_MANY;
-  if (addLine(intake, lines.rest)) records += 1;
+  const rest = lines.takeRest();
+  if (intake.full && !isBlank(rest)) return TOO_MANY;
+  if (addLine(intake, rest)) records += 1;
   return records === 0 ? { status: 400, detail: 'the body is empty' } : intake.take();
+}
+
+function isBlank(line: Buffer): boolean {
+  return skipSpace(line, 0, line.length) === line.length;
 }
 
 /** @returns false for a blank line */
@@ -101,7 +106,7 @@ class Lines {
   }
 
   /** What follows the last LF, once all chunks are through. */
-  get rest(): Buffer {
+  takeRest(): Buffer {
     return this.#join(EMPTY);
   }
 
