@@ -336,19 +336,28 @@ export class Recorder {
     );
   }
 
-  #refuseForRoom(kind: Kind, rows: Rows): Submitted {
-    this.ledger.reject(kind, 'no_room', rows.count);
+  #refuseForRoom(kind: Kind, { bytes, count }: Rows): Submitted {
+    this.ledger.reject(kind, 'no_room', count);
+    const { bytes: queued, bound } = this.#backlog;
+    const size = bytes.length;
+    freeBytes(bytes); // Refused ones come fast, and would double what a full queue holds.
+    if (size > bound) {
+      this.#fold.tell('exceeds queue', (repeated) =>
+        this.#log.warn(
+          { request_bytes: size, bound, repeated },
+          'a request holds more than the whole queue and is refused: raise STORAGE_QUEUE_BYTES, or send its records in several',
+        ),
+      );
+      return { outcome: 'exceeds_queue', retryAfterSeconds: RETRY_AFTER_MAX };
+    }
     const reason = this.#health.reason ?? null;
     this.#fold.tell('no room', (repeated) =>
       this.#log.warn(
-        { queue_bytes: this.#backlog.bytes, bound: this.#backlog.bound, reason, repeated },
+        { queue_bytes: queued, bound, reason, repeated },
         'the queue is full: records are refused',
       ),
     );
-    const never = rows.bytes.length > this.#backlog.bound;
-    freeBytes(rows.bytes); // Refused ones come fast, and would double what a full queue holds.
-    const retryAfterSeconds = never ? RETRY_AFTER_MAX : retryAfter(this.#health.downSeconds);
-    return { outcome: 'no_room', retryAfterSeconds };
+    return { outcome: 'no_room', retryAfterSeconds: retryAfter(this.#health.downSeconds) };
   }
 
   /** What is wrong at this moment without a call having failed. */

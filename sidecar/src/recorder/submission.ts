@@ -11,7 +11,11 @@ export type Submitted =
        */
       readonly settled?: Promise<Settled>;
     }
-  | { readonly outcome: 'no_room' | 'closing'; readonly retryAfterSeconds: number };
+  | {
+      /** `exceeds_queue`: there would be no room for all of them if nothing else were queued. */
+      readonly outcome: 'no_room' | 'exceeds_queue' | 'closing';
+      readonly retryAfterSeconds: number;
+    };
 
 /**
  * The counts of one request. A record whose first attempt failed without an answer, though it had

@@ -173,14 +173,22 @@ describe('the bounded queue', () => {
     const { recorder } = harness({ queueBytes: 100 });
     const rows = rowsOf(AUDIT_EVENT, ids('a', 10));
     const refused = recorder.submit(AUDIT_EVENT, rows, true);
-    expect(refused).toEqual({ outcome: 'no_room', retryAfterSeconds: 30 });
+    expect(refused).toEqual({ outcome: 'exceeds_queue', retryAfterSeconds: 30 });
+    expect(recorder.ledger.rejected.no_room).toEqual([10, 0, 0]);
   });
 
-  it('logs a full queue once, not once a request', () => {
-    const { recorder, lines } = harness({ queueBytes: 100 });
-    const rows = rowsOf(AUDIT_EVENT, ids('a', 10));
-    for (let i = 0; i < 50; i++) recorder.submit(AUDIT_EVENT, rows, true);
-    expect(lines.map(({ msg }) => msg)).toEqual(['the queue is full: records are refused']);
+  it('logs a full queue and a request that exceeds it once each, not once a request', () => {
+    const { bytes } = rowsOf(AUDIT_EVENT, ['a']);
+    const { recorder, lines } = harness({ queueBytes: bytes.length });
+    for (let i = 0; i < 50; i++) {
+      recorder.submit(AUDIT_EVENT, rowsOf(AUDIT_EVENT, ['a']), false);
+      recorder.submit(AUDIT_EVENT, rowsOf(AUDIT_EVENT, ['a', 'b']), false);
+    }
+    expect(lines.map(({ msg }) => msg)).toEqual([
+      expect.stringMatching(/^a request holds more than the whole queue/),
+      'the queue is full: records are refused',
+    ]);
+    expect(recorder.ledger.rejected.no_room).toEqual([49 + 100, 0, 0]);
   });
 
   it('tells the age of the oldest record, in flight or waiting', async () => {

@@ -37,21 +37,25 @@ export function noneValid(exchange: Exchange, rejections: Rejections): void {
   exchange.problem({ status: 400, detail, extensions: { ...receipt(rejections, 0) } });
 }
 
+const WHY_REFUSED = {
+  no_room: 'the queue has no room for these records',
+  exceeds_queue: 'these records exceed the whole queue, send them in several requests',
+  closing: 'the sidecar is shutting down',
+} as const;
+
 /** 503: the valid records were not queued. */
 export function refused(
   exchange: Exchange,
   taken: Taken,
   submitted: Exclude<Submitted, { outcome: 'queued' }>,
 ): void {
-  const closing = submitted.outcome === 'closing';
-  const why = closing ? 'the sidecar is shutting down' : 'the queue has no room for these records';
   exchange.problem({
     status: 503,
-    detail: `${why}; none of them was queued`,
+    detail: `${WHY_REFUSED[submitted.outcome]}; none of them was queued`,
     extensions: { ...receipt(taken, 0) },
     headers: {
       'Retry-After': String(submitted.retryAfterSeconds),
-      ...(closing && { Connection: 'close' }),
+      ...(submitted.outcome === 'closing' && { Connection: 'close' }),
     },
   });
 }
