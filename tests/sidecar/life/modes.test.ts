@@ -1,3 +1,4 @@
+import { readFile, writeFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
 import { spawnSidecar, startSidecar } from '../support/sidecar-process.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
@@ -66,13 +67,29 @@ describe.concurrent('the modes', () => {
     await sidecar.storage('up');
     expect(await mode(['--verify'], env)).toMatchObject({
       code: 1,
-      text: expect.stringContaining('was not checked'),
+      text: expect.stringMatching(/was not checked: another sidecar .* stop that sidecar first/),
     });
     await sidecar.stop();
     expect(await mode(['--verify'], env)).toMatchObject({
       code: 0,
       text: expect.stringContaining('The file is sound.'),
     });
+  });
+
+  it('--verify takes the lock that a sidecar has left behind in another boot', async () => {
+    await using directory = await temporaryDirectory();
+    const env = { STORAGE_SQLITE_PATH: directory.path('a.db') };
+    const lock = `${env.STORAGE_SQLITE_PATH}.lock`;
+    await using sidecar = await startSidecar(env);
+    await sidecar.storage('up');
+    const held: object = JSON.parse(await readFile(lock, 'utf8'));
+    await sidecar.stop();
+    await writeFile(lock, JSON.stringify({ ...held, boot: 'before the power cut' }));
+    expect(await mode(['--verify'], env)).toMatchObject({
+      code: 0,
+      text: expect.stringContaining('The file is sound.'),
+    });
+    await expect(readFile(lock)).rejects.toThrow('ENOENT');
   });
 
   it('--verify without a database to check exits 2', async () => {

@@ -1,10 +1,12 @@
 import { once } from 'node:events';
 import { realpath } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { StoreError } from '../store-error.ts';
 import type { VerifyReport } from './database/verify.ts';
 import { LockFile } from './lock/lock-file.ts';
-import { BEAT_MS } from './lock/lock-verdict.ts';
+import { LockHeldError } from './lock/lock-held-error.ts';
+import { BEAT_MS, STALE_MS } from './lock/lock-verdict.ts';
 import { SharedState } from './lock/shared-state.ts';
 import { fromPlain, type VerifierData, type VerifyReply } from './worker/protocol.ts';
 
@@ -28,7 +30,7 @@ export async function verifyFile(path: string, cacheBytes: number): Promise<Veri
     const real = await realpath(path);
     const held = new LockFile(real, shared);
     lock = held;
-    await held.acquire();
+    await acquire(held);
     beats = setInterval(() => void held.beat(), BEAT_MS);
     return tell(path, await inWorker({ verify: real, cacheBytes, shared: shared.buffer }));
   } catch (error) {
@@ -36,6 +38,23 @@ export async function verifyFile(path: string, cacheBytes: number): Promise<Veri
   } finally {
     clearInterval(beats);
     await lock?.release();
+  }
+}
+
+/** Takes a lock that a crash has left as soon as it has lain still for long enough. */
+async function acquire(lock: LockFile): Promise<void> {
+  const deadline = performance.now() + STALE_MS + BEAT_MS;
+  for (;;) {
+    try {
+      await lock.acquire();
+      return;
+    } catch (error) {
+      if (!(error instanceof LockHeldError)) throw error;
+      if (performance.now() >= deadline) {
+        throw new StoreError(error.holding, { hint: 'stop that sidecar first', cause: error });
+      }
+    }
+    await sleep(BEAT_MS / 2);
   }
 }
 

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { StoreError } from '../../store-error.ts';
 import { directoryError } from '../files/directory-error.ts';
 import { formatLock, type LockContent, parseLock } from './lock-content.ts';
+import { LockHeldError } from './lock-held-error.ts';
 import { BEAT_MS, isNeighbour, isStale, OWN_LIMIT_MS } from './lock-verdict.ts';
 import {
   isAlive,
@@ -62,7 +63,8 @@ export class LockFile {
    * Makes the lock ours, or leaves at once.
    *
    * @returns the holder whose stale lock was taken over, if there was one
-   * @throws StoreError while another sidecar holds it, or when the directory does not let us
+   * @throws LockHeldError while another sidecar holds it, as far as one look can tell
+   * @throws StoreError when the directory does not let us
    */
   async acquire(): Promise<LockContent | undefined> {
     if (this.held) await this.#reassure();
@@ -81,7 +83,7 @@ export class LockFile {
       });
       if (text === undefined) continue;
       const content = parseLock(text);
-      if (!(await this.#mayTake(text, content))) throw this.#heldBy(content);
+      if (!(await this.#mayTake(text, content))) throw new LockHeldError(this.path, content);
       if (await removeStale(this.path, text)) former = content;
     }
     if (this.held) return undefined;
@@ -194,17 +196,5 @@ export class LockFile {
     this.#handle = undefined;
     this.#state.revoke();
     await handle.close().catch(() => {});
-  }
-
-  #heldBy(content: LockContent | undefined): StoreError {
-    if (content === undefined) {
-      return new StoreError(`the lock ${this.path} is not readable as one, waiting`, {
-        hint: 'it is taken over after five seconds without a change',
-      });
-    }
-    const holder = `another sidecar (host ${content.host}, process ${content.pid})`;
-    return new StoreError(`${holder} holds ${this.path}, waiting`, {
-      hint: 'one database serves one sidecar; this one takes over when that one ends',
-    });
   }
 }
