@@ -1,14 +1,12 @@
 import type { ServerDsn } from '../../config/server-dsn.ts';
-import { newEventId } from '../../records/event-id.ts';
-import { KINDS } from '../../records/kinds.ts';
 import type { ListQuery, Page } from '../../records/list.ts';
-import { type Rows, RowWriter } from '../../records/rows.ts';
-import { formatTime } from '../../records/time.ts';
+import type { Rows } from '../../records/rows.ts';
 import type { Log } from '../../telemetry/log.ts';
 import { type DialTarget, dial } from '../server/dial.ts';
 import type { DsnSource } from '../server/dsn-source.ts';
 import type { Appended, Gauge, Store } from '../store.ts';
 import { StoreError } from '../store-error.ts';
+import { trialRows } from '../trial-rows.ts';
 import { appendRows, rehearseRows } from './append.ts';
 import { errorNumber, keepsConnection, serverError } from './errors.ts';
 import { readPage } from './list.ts';
@@ -219,19 +217,4 @@ class MysqlStore implements Store {
     if (!good && errorNumber(error) !== undefined) this.#readers.drop();
     return serverError(doing, error, { refusable: true });
   }
-}
-
-/** A row of each kind, for a trial. */
-function trialRows(nowMs: number): Rows {
-  const writer = new RowWriter();
-  for (const kind of KINDS) {
-    const record: Record<string, string | number> = {};
-    for (const column of kind.columns) {
-      if (column.type === 'number') record[column.name] = 0;
-      else if (column.type === 'time') record[column.name] = formatTime(nowMs);
-      else record[column.name] = column.type === 'event_id' ? newEventId() : 'trial';
-    }
-    writer.add(kind, record);
-  }
-  return writer.take();
 }

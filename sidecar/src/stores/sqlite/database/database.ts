@@ -1,11 +1,9 @@
 import { constants } from 'node:fs';
 import { dirname } from 'node:path';
-import { newEventId } from '../../../records/event-id.ts';
-import { KINDS } from '../../../records/kinds.ts';
 import type { ListQuery } from '../../../records/list.ts';
-import { type Rows, RowWriter } from '../../../records/rows.ts';
-import { formatTime } from '../../../records/time.ts';
+import type { Rows } from '../../../records/rows.ts';
 import type { Appended } from '../../store.ts';
+import { trialRows } from '../../trial-rows.ts';
 import type { Connection } from '../engine/connection.ts';
 import type { FileLayer } from '../files/file-layer.ts';
 import { Appender } from './append.ts';
@@ -198,19 +196,4 @@ export class Database {
       throw databaseError(doing, error, refusable && this.#connection.sound);
     }
   }
-}
-
-/** One row of each kind with nothing special about it. */
-function trialRows(nowMs: number): Rows {
-  const writer = new RowWriter();
-  for (const kind of KINDS) {
-    const record: Record<string, string | number> = {};
-    for (const column of kind.columns) {
-      if (column.type === 'number') record[column.name] = 0;
-      else if (column.type === 'time') record[column.name] = formatTime(nowMs);
-      else record[column.name] = column.type === 'event_id' ? newEventId() : 'trial';
-    }
-    writer.add(kind, record);
-  }
-  return writer.take();
 }
