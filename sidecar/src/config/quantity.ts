@@ -8,16 +8,18 @@ const FACTORS: Readonly<Record<string, number>> = {
   G: 1e9,
   T: 1e12,
   P: 1e15,
+  E: 1e18,
   Ki: 2 ** 10,
   Mi: 2 ** 20,
   Gi: 2 ** 30,
   Ti: 2 ** 40,
   Pi: 2 ** 50,
+  Ei: 2 ** 60,
 };
 
 /** A number, then a suffix or an exponent, never both. */
 const QUANTITY =
-  /^(?<number>\d+\.?\d*|\.\d+)(?:(?<suffix>[kMGTP]i?|Ki)|[eE](?<exponent>[+-]?\d+))?$/;
+  /^(?<number>\d+\.?\d*|\.\d+)(?:(?<suffix>[kMGTPE]i?|Ki)|[eE](?<exponent>[+-]?\d+))?$/;
 
 /**
  * Creates a parser of bytes in the form of Kubernetes' resource quantities (`64Mi`, `1G`, `1e6`,
@@ -50,5 +52,6 @@ function parse(text: string): number | undefined {
   if (factor === undefined) return undefined;
   // The product's rounding error must not add a byte: 1.1 * 1e3 is 1100.0000000000002.
   const bytes = Math.ceil(Number((Number(number) * factor).toPrecision(15)));
-  return Number.isSafeInteger(bytes) ? bytes : undefined;
+  // 0e999 is no number.
+  return Number.isNaN(bytes) ? undefined : bytes;
 }

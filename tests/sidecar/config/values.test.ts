@@ -48,7 +48,7 @@ describe('a quantity', () => {
     '1_000',
     'NaN',
     'Infinity',
-    '1e400',
+    '0e999',
     '9Pi9',
   ])('refuses %j', (text) => {
     expect(() => bytes(text)).toThrow('is not a number of bytes');
@@ -59,6 +59,9 @@ describe('a quantity', () => {
     expect(few('10')).toBe(10);
     expect(() => few('9')).toThrow('between 10 and 20');
     expect(() => few('21')).toThrow('between 10 and 20');
+    for (const text of ['1e400', '1Ei', '1E', '9999999999Pi']) {
+      expect(() => few(text)).toThrow('between 10 and 20');
+    }
   });
 });
 
