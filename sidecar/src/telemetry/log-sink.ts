@@ -68,8 +68,14 @@ export function streamSink(stream: NodeJS.WritableStream & { writableLength: num
 }
 
 function fileSink(): LogSink {
-  // sonic-boom drops beyond maxLength and says so by an event.
-  const destination = pino.destination({ dest: 1, sync: false, maxLength: MAX_HELD_BYTES });
+  // sonic-boom drops beyond maxLength and says so by an event. With a minLength of 0 its flush would
+  // call back before anything is written.
+  const destination = pino.destination({
+    dest: 1,
+    sync: false,
+    minLength: 1,
+    maxLength: MAX_HELD_BYTES,
+  });
   let dropped = 0;
   destination.on('drop', () => {
     dropped += 1;
