@@ -8,6 +8,9 @@ import { SECURITY_HEADERS } from './security-headers.ts';
 /** How long a client that sends nonsense may take to read what is wrong with it. */
 const LINGER_MS = 1_000;
 
+const LENGTH_DETAIL =
+  'the length of the body is not clear: send one Content-Length, or Transfer-Encoding: chunked';
+
 interface HttpSocket extends Duplex {
   readonly bytesRead?: number;
   /** Node's own name for the answer under way on a connection; its default handler looks too. */
@@ -44,6 +47,15 @@ function problemOf(code: string | undefined): Problem {
       return { status: 413, detail: 'the chunk extensions are too large' };
     case 'ERR_HTTP_REQUEST_TIMEOUT':
       return { status: 408, detail: 'the request did not arrive in time' };
+    case 'HPE_INVALID_METHOD':
+      return { status: 400, detail: 'the request begins with no method of HTTP/1.1' };
+    case 'HPE_UNEXPECTED_CONTENT_LENGTH':
+    case 'HPE_INVALID_CONTENT_LENGTH':
+    case 'HPE_INVALID_TRANSFER_ENCODING':
+      return { status: 400, detail: LENGTH_DETAIL };
+    case 'HPE_INVALID_CHUNK_SIZE':
+    case 'HPE_INVALID_EOF_STATE':
+      return { status: 400, detail: 'the chunked body is malformed, or broke off' };
     default:
       return { status: 400, detail: 'this is not HTTP/1.1' };
   }
