@@ -24,7 +24,7 @@ function bench(...args: string[]) {
 }
 
 describe.runIf(process.platform === 'linux')('bench', () => {
-  it('measures each figure and leaves nothing behind', { timeout: 120_000 }, async () => {
+  it('measures each figure and leaves nothing behind', { timeout: 300_000 }, async () => {
     const { stdout } = await bench('--quick');
     const figures = [...stdout.matchAll(/^(?:ok {4}|MISSED) .*: ([\d.]+)(?: MB| ms)? \(at /gm)];
     expect(figures).toHaveLength(13);
