@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import { readChunks } from './chunks.ts';
 import { DISCARD_BYTES, DISCARD_MS } from './limits.ts';
 
 /** Whether a request announces a body, by RFC 9112 section 6.3. */
@@ -19,20 +20,24 @@ export function discardBody(incoming: IncomingMessage): Promise<void> {
   return new Promise((resolve) => {
     let left = DISCARD_BYTES;
     const timer = setTimeout(giveUp, DISCARD_MS);
-    incoming.on('data', onData).on('end', finish).on('error', finish).on('close', finish);
+    const stop = readChunks(incoming, {
+      take(chunk) {
+        left -= chunk.length;
+        if (left < 0) giveUp();
+      },
+      end: finish,
+    });
+    incoming.on('error', finish).on('close', finish);
     incoming.resume();
 
-    function onData(chunk: Buffer): void {
-      left -= chunk.length;
-      if (left < 0) giveUp();
-    }
     function giveUp(): void {
       finish();
       incoming.socket.destroySoon();
     }
     function finish(): void {
       clearTimeout(timer);
-      incoming.off('data', onData).off('end', finish).off('close', finish);
+      stop();
+      incoming.off('close', finish);
       resolve();
     }
   });

@@ -10,6 +10,8 @@ type Headers = Record<string, string>;
 /** What an exchange tells the server that it belongs to. */
 export interface Serving {
   readonly stats?: RequestStats;
+  /** Whether the process is about to end, so that no connection should be kept. */
+  readonly isClosing?: () => boolean;
   /** Told of what a handler threw; the client learns nothing of it. */
   readonly onError: (error: unknown) => void;
 }
@@ -53,6 +55,8 @@ export class Exchange {
     const { outgoing } = this;
     if (outgoing.headersSent) return;
     this.#server.stats?.observe(this.route, status, (performance.now() - this.#startedAt) / 1_000);
+    // Node then says so: a connection that is kept would be reset under the client's next request.
+    if (this.#server.isClosing?.() === true) outgoing.shouldKeepAlive = false;
     const length = Buffer.byteLength(body);
     // As a flat list: Node goes through it with less ado than through an object.
     const headers = [

@@ -9,14 +9,13 @@ import {
   KEEP_ALIVE_MS,
   MAX_HEADER_BYTES,
   REQUEST_TIMEOUT_MS,
+  STREAM_BYTES,
   TIMEOUT_CHECK_MS,
 } from './limits.ts';
 import { answerParserErrors } from './parser-error.ts';
-import { PROBLEM_TYPE, type Problem, problemBody } from './problem.ts';
-import { requestId } from './request-id.ts';
+import type { Problem } from './problem.ts';
 import type { RequestStats } from './request-stats.ts';
 import { application, type Route } from './routes.ts';
-import { SECURITY_HEADERS } from './security-headers.ts';
 import { targetProblem } from './target.ts';
 
 export interface ServerOptions {
@@ -26,6 +25,8 @@ export interface ServerOptions {
   /** Looks at each request before its route does; the problem it finds is the answer. */
   readonly guard?: (incoming: IncomingMessage) => Problem | undefined;
   readonly stats?: RequestStats;
+  /** Whether answers should end their connections. */
+  readonly isClosing?: () => boolean;
 }
 
 /**
@@ -35,7 +36,7 @@ export interface ServerOptions {
  * It asks for no Host header by itself; the API's guard does.
  */
 export function hardenedServer(options: ServerOptions): Server {
-  const { guard, stats, log, maxConnections } = options;
+  const { guard, stats, isClosing, log, maxConnections } = options;
   const troubles = new Fold();
   const onError = (error: unknown) => {
     const facts = describeError(error);
@@ -44,19 +45,14 @@ export function hardenedServer(options: ServerOptions): Server {
     );
   };
   const { app, posts } = application(options.routes);
-  const serving: Serving = { onError, ...(stats && { stats }) };
+  const serving: Serving = { onError, ...(stats && { stats }), ...(isClosing && { isClosing }) };
   const respond = getRequestListener(
     (request, env) => {
       const { incoming, outgoing } = env as HttpBindings;
       return app.fetch(request, new Exchange(incoming, outgoing, serving));
     },
-    // No Host is needed to route, and the bodies' readers clean up by themselves.
-    {
-      hostname: 'localhost',
-      autoCleanupIncoming: false,
-      overrideGlobalObjects: false,
-      errorHandler: badRequest,
-    },
+    // The bodies' readers clean up by themselves.
+    { autoCleanupIncoming: false, overrideGlobalObjects: false },
   );
 
   function onRequest(incoming: IncomingMessage, outgoing: ServerResponse): void {
@@ -72,6 +68,8 @@ export function hardenedServer(options: ServerOptions): Server {
       post(new Exchange(incoming, outgoing, serving));
       return;
     }
+    // The framework makes a URL of it, which fails for some that are legal; nothing here goes by it.
+    incoming.headers.host = 'localhost';
     // Hono would wrap the answer to HEAD once more; Node leaves its body out by itself.
     if (method === 'HEAD') incoming.method = 'GET';
     void respond(incoming, outgoing);
@@ -83,6 +81,7 @@ export function hardenedServer(options: ServerOptions): Server {
     requestTimeout: REQUEST_TIMEOUT_MS,
     connectionsCheckingInterval: TIMEOUT_CHECK_MS,
     keepAliveTimeout: KEEP_ALIVE_MS,
+    highWaterMark: STREAM_BYTES,
     requireHostHeader: false,
     insecureHTTPParser: false,
   });
@@ -101,11 +100,4 @@ export function hardenedServer(options: ServerOptions): Server {
   });
   answerParserErrors(server);
   return server;
-}
-
-/** What node-server refuses by itself: a Host that is none, on the listener that asks for none. */
-function badRequest(): Response {
-  const body = problemBody({ status: 400, detail: 'the Host header cannot be understood' });
-  const headers = { 'Content-Type': PROBLEM_TYPE, 'X-Request-Id': requestId() };
-  return new Response(body, { status: 400, headers: { ...headers, ...SECURITY_HEADERS } });
 }

@@ -37,7 +37,7 @@ export interface Ended {
  * 1. accepting: a Router that ends at the same moment still gets its last records in, until none
  *    has come for a second (counted from the signal) or half the grace is over;
  * 2. refusing: 503 while it still listens, since closing a listener resets kept connections; what
- *    is queued is committed, the store closed;
+ *    is queued is committed, the store closed; then on until no record has come for a second;
  * 3. ended: the caller exits.
  */
 export async function shutdown(parts: ShutdownParts, graceMs: number): Promise<Ended> {
@@ -51,6 +51,7 @@ export async function shutdown(parts: ShutdownParts, graceMs: number): Promise<E
   const deadline = graceMs - Math.min(RESERVE_MS, graceMs / 4);
   const signal = AbortSignal.timeout(Math.max(0, Math.round(deadline - elapsed())));
   const left = await parts.drain(signal);
+  while (elapsed() < deadline && parts.idleMs() < IDLE_MS) await sleep(LOOK_MS);
   await parts.finishAnswers();
 
   const seconds = Number((elapsed() / 1_000).toFixed(3));

@@ -46,6 +46,7 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
   const figures = {
     version: VERSION,
     requests,
+    refusedBodies: () => api.refusedBodies,
     faults: () => faults.count,
     logLinesDropped: () => sink.dropped,
   };

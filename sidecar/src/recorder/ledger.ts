@@ -16,7 +16,12 @@ export class Ledger {
   readonly #stored = zeros();
   readonly #duplicate = zeros();
   readonly #queued = zeros();
-  readonly #rejected = { invalid: zeros(), no_room: zeros(), closing: zeros() };
+  readonly #rejected = {
+    invalid: zeros(),
+    no_room: zeros(),
+    exceeds_queue: zeros(),
+    closing: zeros(),
+  };
   readonly #dropped = { refused: zeros(), closed: zeros(), noop: zeros() };
 
   /** Records of complete, parsable bodies. */

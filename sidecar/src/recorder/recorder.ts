@@ -12,7 +12,6 @@ import type { Ledger } from './ledger.ts';
 import {
   COMMIT_ROWS,
   COMMIT_SECONDS,
-  RETRY_AFTER_MAX,
   retryAfter,
   retryDelay,
   SCHEDULE,
@@ -129,6 +128,11 @@ export class Recorder {
 
   get state(): RecorderState {
     return this.#state;
+  }
+
+  /** True once {@link close} was called: nothing is accepted any more. */
+  get isClosing(): boolean {
+    return this.#isClosing;
   }
 
   get failures(): Readonly<Failures> {
@@ -337,19 +341,20 @@ export class Recorder {
   }
 
   #refuseForRoom(kind: Kind, { bytes, count }: Rows): Submitted {
-    this.ledger.reject(kind, 'no_room', count);
     const { bytes: queued, bound } = this.#backlog;
     const size = bytes.length;
     freeBytes(bytes); // Refused ones come fast, and would double what a full queue holds.
     if (size > bound) {
+      this.ledger.reject(kind, 'exceeds_queue', count);
       this.#fold.tell('exceeds queue', (repeated) =>
         this.#log.warn(
           { request_bytes: size, bound, repeated },
           'a request holds more than the whole queue and is refused: raise STORAGE_QUEUE_BYTES, or send its records in several',
         ),
       );
-      return { outcome: 'exceeds_queue', retryAfterSeconds: RETRY_AFTER_MAX };
+      return { outcome: 'exceeds_queue' };
     }
+    this.ledger.reject(kind, 'no_room', count);
     const reason = this.#health.reason ?? null;
     this.#fold.tell('no room', (repeated) =>
       this.#log.warn(

@@ -11,10 +11,10 @@ export type Submitted =
        */
       readonly settled?: Promise<Settled>;
     }
+  | { readonly outcome: 'no_room' | 'closing'; readonly retryAfterSeconds: number }
   | {
-      /** `exceeds_queue`: there would be no room for all of them if nothing else were queued. */
-      readonly outcome: 'no_room' | 'exceeds_queue' | 'closing';
-      readonly retryAfterSeconds: number;
+      /** There would be no room for all of them if nothing else were queued. */
+      readonly outcome: 'exceeds_queue';
     };
 
 /**
@@ -30,7 +30,7 @@ export interface Settled {
 }
 
 /** Why a record was refused before the queue. */
-export type RejectReason = 'invalid' | 'no_room' | 'closing';
+export type RejectReason = 'invalid' | 'no_room' | 'exceeds_queue' | 'closing';
 
 /** Why a record was lost after it: refused by the database, left at close, or the no-op's. */
 export type DropReason = 'refused' | 'closed' | 'noop';

@@ -30,6 +30,12 @@ export interface ListQuery {
 /** A row as the API answers it: `id` as decimal digits, texts never null, event_id perhaps. */
 export type Item = Readonly<Record<string, string | number | null>>;
 
+/**
+ * About this many bytes of texts make a page full, whatever the limit: it is held in memory more than
+ * once on its way, and 1,000 records with details at their limit would be 65 MB.
+ */
+export const PAGE_BYTES = 4 * 1_024 * 1_024;
+
 export interface Page {
   readonly items: readonly Item[];
   /**

@@ -229,9 +229,8 @@ test('answers 503 with Retry-After and queues nothing when there is no room for 
   const api = await TestApi.start(store, 1_000);
   const records = Array.from({ length: 50 }, () => RECORD);
   const answer = await api.post([...records, {}]);
-  expect(answer.status).toBe(503);
+  expect(answer.status).toBe(413);
   expect(answer.json.detail).toMatch('exceed the whole queue, send them in several');
-  expect(Number(answer.headers['retry-after'])).toBeGreaterThan(0);
   expect(answer.json).toMatchObject({ accepted: 0, rejected_count: 1 });
   expect(api.recorder.queuedBytes).toBe(0);
   expect(api.recorder.ledger.received[0]).toBe(51);
@@ -239,6 +238,7 @@ test('answers 503 with Retry-After and queues nothing when there is no room for 
   expect((await api.post(some)).status).toBe(202);
   const next = await api.post(some);
   expect([next.status, next.json.detail]).toEqual([503, expect.stringContaining('no room')]);
+  expect(Number(next.headers['retry-after'])).toBeGreaterThan(0);
 });
 
 test('accepts everything when storage is off', async () => {

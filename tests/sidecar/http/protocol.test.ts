@@ -10,19 +10,28 @@ function start() {
   return TestApi.start(noopStore());
 }
 
-test.each(['localhost', '127.0.0.1', '[::1]', 'LOCALHOST:1', '127.0.0.1:65535', '[::1]:8085'])(
-  'is meant by Host: %s',
-  async (host) => {
-    const api = await start();
-    expect((await api.send(AUDIT, { headers: { host } })).status).toBe(200);
-  },
-);
+test.each([
+  'localhost',
+  '127.0.0.1',
+  '127.0.0.2:8085',
+  '[::1]',
+  'LOCALHOST:1',
+  '127.0.0.1:65535',
+  '127.0.0.1:',
+  'localhost:99999',
+  '[::1]:8085',
+])('is meant by Host: %s', async (host) => {
+  const api = await start();
+  expect((await api.send(AUDIT, { headers: { host } })).status).toBe(200);
+  const headers = { host, 'content-type': 'application/json' };
+  expect((await api.send(AUDIT, { headers, body: RECORD })).status).toBe(202);
+});
 
 test.each([
   'evil.example',
   'localhost.evil.example',
   'localhost:8085@evil.example',
-  '127.0.0.2',
+  '127.0.0.1.evil.example',
   '0.0.0.0',
   '[::]',
   '::1',

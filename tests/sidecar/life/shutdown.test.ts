@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, openSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
@@ -22,6 +23,33 @@ describe.concurrent('a shutdown', () => {
       expect(performance.now() - startedAt).toBeLessThan(15_000);
     },
   );
+
+  it('writes its last line though that goes to a file', async ({ expect }) => {
+    await using directory = await temporaryDirectory();
+    const log = openSync(directory.path('log'), 'w');
+    const main = fileURLToPath(new URL('../../../sidecar/dist/main.mjs', import.meta.url));
+    const port = await freePort();
+    const env = {
+      STORAGE_API_ADDRESS: `127.0.0.1:${port}`,
+      STORAGE_OPS_ADDRESS: 'off',
+      STORAGE_DRIVER: 'sqlite',
+      STORAGE_SHUTDOWN_GRACE: '0',
+    };
+    const child = spawn(process.execPath, [main], { env, stdio: ['ignore', log, 'inherit'] });
+    closeSync(log);
+    try {
+      const exited = once(child, 'exit');
+      const api = `http://127.0.0.1:${port}`;
+      const post = () => postAudit(api, RECORD).then(({ status }) => status);
+      await expect.poll(post, POLL).toBe(202);
+      child.kill('SIGTERM');
+      expect(await exited).toEqual([1, null]);
+      const lines = (await readFile(directory.path('log'), 'utf8')).trimEnd().split('\n');
+      expect(JSON.parse(lines.at(-1) ?? '')).toMatchObject({ level: 'error', left: 1 });
+    } finally {
+      child.kill('SIGKILL');
+    }
+  });
 
   it('ends though its log goes to a full disk', async ({ expect }) => {
     const port = await freePort();
@@ -65,13 +93,23 @@ describe.concurrent('a shutdown', () => {
     expect(ids).toEqual(['late-0', 'late-1', 'late-2', 'late-3', 'late-4']);
   });
 
-  it('waits for a Router that never falls silent no longer than half the grace', async () => {
-    await using sidecar = await startSidecar({ STORAGE_SHUTDOWN_GRACE: '3s' });
+  it('refuses a Router that never falls silent from half the grace on, and ends', async () => {
+    await using directory = await temporaryDirectory();
+    const env = { STORAGE_SQLITE_PATH: directory.path('a.db'), STORAGE_SHUTDOWN_GRACE: '4s' };
+    await using sidecar = await startSidecar(env);
+    await sidecar.storage('up');
     sidecar.signal('SIGTERM');
+    const seen: string[] = [];
     while (sidecar.isRunning) {
-      await postAudit(sidecar.api, RECORD).catch(() => {});
+      const answer = await postAudit(sidecar.api, RECORD).catch(() => undefined);
+      const what =
+        answer === undefined ? 'gone' : `${answer.status} ${answer.headers.get('connection')}`;
+      if (seen.at(-1) !== what) seen.push(what);
       await sleep(20);
     }
+    // It is told to come back, and not cut off, until the end.
+    expect(seen.slice(0, 2)).toEqual(['202 keep-alive', '503 close']);
+    expect(seen.slice(2).every((what) => what === 'gone')).toBe(true);
     expect(await sidecar.exited).toEqual({ code: 0, signal: null });
   });
 
@@ -90,6 +128,15 @@ describe.concurrent('a shutdown', () => {
     expect(response.headers.get('connection')).toBe('close');
     expect(Number(response.headers.get('retry-after'))).toBeGreaterThan(0);
     expect(response.headers.get('content-type')).toBe('application/problem+json');
+    for (const [body, status] of [
+      ['[]', 202],
+      ['[{}]', 400],
+    ] as const) {
+      const other = await postAudit(sidecar.api, JSON.parse(body));
+      expect([other.status, other.headers.get('connection')]).toEqual([status, 'close']);
+    }
+    const list = await fetch(`${sidecar.api}/v1/audit-events`);
+    expect([list.status, list.headers.get('connection')]).toEqual([503, 'close']);
 
     expect(await sidecar.exited).toEqual({ code: 1, signal: null });
     const last = sidecar.logs.at(-1);

@@ -42,7 +42,14 @@ function status(url: string, host: string | undefined): Promise<number | undefin
 describe.concurrent('the listener for health and metrics', () => {
   it('answers whatever Host is asked for: the kubelet and Prometheus use addresses', async () => {
     await using sidecar = await startSidecar();
-    for (const host of ['10.1.2.3:8086', 'agenttier-router-ops:8086', 'localhost']) {
+    for (const host of [
+      '10.1.2.3:8086',
+      'agenttier-router-ops:8086',
+      'localhost',
+      '127.0.0.1:',
+      '[FD00:0::1]:8086',
+      '[fe80::1%25eth0]:8086',
+    ]) {
       expect(await status(`${sidecar.ops}/healthz`, host)).toBe(200);
     }
   });
@@ -94,7 +101,7 @@ describe.concurrent('the listener for health and metrics', () => {
     await using sidecar = await startSidecar();
     const metrics = await sidecar.metrics();
     const reasons: Record<string, string[]> = {
-      rejected: ['invalid', 'no_room', 'closing'],
+      rejected: ['invalid', 'no_room', 'exceeds_queue', 'closing'],
       dropped: ['refused', 'closed', 'noop'],
     };
     for (const term of TERMS) {

@@ -173,8 +173,8 @@ describe('the bounded queue', () => {
     const { recorder } = harness({ queueBytes: 100 });
     const rows = rowsOf(AUDIT_EVENT, ids('a', 10));
     const refused = recorder.submit(AUDIT_EVENT, rows, true);
-    expect(refused).toEqual({ outcome: 'exceeds_queue', retryAfterSeconds: 30 });
-    expect(recorder.ledger.rejected.no_room).toEqual([10, 0, 0]);
+    expect(refused).toEqual({ outcome: 'exceeds_queue' });
+    expect(recorder.ledger.rejected.exceeds_queue).toEqual([10, 0, 0]);
   });
 
   it('logs a full queue and a request that exceeds it once each, not once a request', () => {
@@ -188,7 +188,10 @@ describe('the bounded queue', () => {
       expect.stringMatching(/^a request holds more than the whole queue/),
       'the queue is full: records are refused',
     ]);
-    expect(recorder.ledger.rejected.no_room).toEqual([49 + 100, 0, 0]);
+    expect(recorder.ledger.rejected).toMatchObject({
+      no_room: [49, 0, 0],
+      exceeds_queue: [100, 0, 0],
+    });
   });
 
   it('tells the age of the oldest record, in flight or waiting', async () => {

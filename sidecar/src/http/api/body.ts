@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import { readChunks } from '../chunks.ts';
 import type { Exchange } from '../exchange.ts';
 import type { Problem } from '../problem.ts';
 import type { Reservation } from './body-budget.ts';
@@ -25,9 +26,12 @@ export function admit(reservation: Reservation, bytes: number): Problem | undefi
   return reservation.cover(bytes) ? undefined : NO_BUDGET;
 }
 
-/** Takes what the body is announced to need, before any of it is read. */
-export function admitAnnounced(exchange: Exchange, reservation: Reservation): Problem | undefined {
-  return admit(reservation, announcedBytes(exchange.incoming));
+/**
+ * Why a body is refused before any of it is read, going by the length that it announces. What it
+ * takes of the common budget is what has arrived: announcing is cheap.
+ */
+export function announcedProblem({ incoming }: Exchange): Problem | undefined {
+  return announcedBytes(incoming) > MAX_BODY_BYTES ? TOO_LARGE : undefined;
 }
 
 /** The body's length where it is announced, else 0. */
@@ -48,29 +52,25 @@ export function readBody(
   const { incoming } = exchange;
   const body = new Pieces(announcedBytes(incoming));
 
-  function onData(chunk: Buffer): void {
-    const problem = admit(reservation, body.length + chunk.length);
-    if (problem === undefined) {
-      body.add(chunk);
-      return;
-    }
-    incoming.off('data', onData);
-    end(problem);
-  }
-  function onEnd(): void {
-    end(body.take());
-  }
+  const stop = readChunks(incoming, {
+    take(chunk) {
+      const problem = admit(reservation, body.length + chunk.length);
+      if (problem === undefined) {
+        body.add(chunk);
+        return;
+      }
+      stop();
+      end(problem);
+    },
+    end: () => end(body.take()),
+  });
   // A body that breaks off fails with ECONNRESET and has no end.
-  function onError(): void {
-    end(BROKEN_OFF);
-  }
+  incoming.on('error', () => end(BROKEN_OFF));
+
   function end(read: Buffer | Problem): void {
     if (hasEnded) return;
     hasEnded = true;
     exchange.run(() => done(read));
   }
   let hasEnded = false;
-  incoming.on('data', onData);
-  incoming.on('end', onEnd);
-  incoming.on('error', onError);
 }

@@ -1,8 +1,11 @@
 import type { IncomingMessage } from 'node:http';
 import type { Problem } from '../problem.ts';
 
-/** The names by which this listener can be meant, with any port: a forwarded one may differ. */
-const LOOPBACK = /^(?:localhost|127\.0\.0\.1|\[::1\])(?::\d{0,5})?$/i;
+/**
+ * The names by which this listener can be meant, with any port: a forwarded one may differ. No name
+ * server can make an address mean another host.
+ */
+const LOOPBACK = /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])(?::\d{0,5})?$/i;
 
 /**
  * Refuses requests that name another host. A web page can point its own name at 127.0.0.1 (DNS

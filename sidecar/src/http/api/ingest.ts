@@ -3,7 +3,7 @@ import type { Kind } from '../../records/kinds.ts';
 import type { Exchange } from '../exchange.ts';
 import type { Problem } from '../problem.ts';
 import type { Activity } from './activity.ts';
-import { admitAnnounced, readBody } from './body.ts';
+import { announcedProblem, readBody } from './body.ts';
 import { type BodyBudget, Reservation } from './body-budget.ts';
 import type { Taken } from './intake.ts';
 import { readJson } from './json-body.ts';
@@ -11,17 +11,19 @@ import { mediaType } from './media-type.ts';
 import { readNdjson } from './ndjson-body.ts';
 import { waitSeconds } from './prefer.ts';
 import { accepted, noneValid, refused, settled } from './receipt.ts';
+import type { RefusedBodies } from './refused-bodies.ts';
 import type { Turns } from './turns.ts';
 import { waitFor } from './wait.ts';
 
 /** What the API asks of the recorder. */
-export type Intaker = Pick<Recorder, 'submit' | 'refuse'>;
+export type Intaker = Pick<Recorder, 'submit' | 'refuse' | 'isClosing'>;
 
 export interface IngestParts {
   readonly recorder: Intaker;
   readonly budget: BodyBudget;
   readonly turns: Turns;
   readonly activity: Activity;
+  readonly refusedBodies: RefusedBodies;
 }
 
 const HAS_QUERY: Problem = { status: 400, detail: 'a POST takes no query parameters' };
@@ -34,7 +36,7 @@ export function ingest(kind: Kind, exchange: Exchange, parts: IngestParts): void
   if (incoming.url?.includes('?') === true) return exchange.problem(HAS_QUERY);
   const wait = waitSeconds(incoming.headers.prefer);
 
-  const { budget, turns, activity } = parts;
+  const { budget, turns, activity, refusedBodies } = parts;
   const reservation = new Reservation(budget);
   activity.begin();
   let isReading = true;
@@ -45,14 +47,16 @@ export function ingest(kind: Kind, exchange: Exchange, parts: IngestParts): void
   };
   const take = (taken: Taken | Problem) => {
     leave();
-    return 'status' in taken ? exchange.problem(taken) : queue(kind, exchange, parts, taken, wait);
+    if (!('status' in taken)) return queue(kind, exchange, parts, taken, wait);
+    refusedBodies.add(taken.status);
+    exchange.problem(taken);
   };
   const abandon = (error: unknown) => {
     leave();
     throw error;
   };
 
-  const problem = admitAnnounced(exchange, reservation);
+  const problem = announcedProblem(exchange);
   if (problem !== undefined) return take(problem);
   exchange.continue();
   if (type === 'ndjson') {

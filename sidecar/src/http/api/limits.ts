@@ -1,4 +1,6 @@
-/** Limits of what a caller may send to the API, with their reasons. */
+/** Limits of what a caller may send to the API and ask of it, with their reasons. */
+
+import { PAGE_BYTES } from '../../records/list.ts';
 
 /** A request's body: 1,000 records of a usual size are 300 KiB. */
 export const MAX_BODY_BYTES = 8 * 1024 * 1024;
@@ -39,8 +41,17 @@ export const DEFAULT_WAIT_SECONDS = 10;
 export const MAX_PAGE_ITEMS = 1_000;
 export const DEFAULT_PAGE_ITEMS = 100;
 
-/** Text of a page: 1,000 records with details at their limit would be 65 MB. */
-export const MAX_PAGE_CHARS = 4 * 1024 * 1024;
+/** Text of a page: what the store answers at most, give or take the escapes of JSON. */
+export const MAX_PAGE_CHARS = PAGE_BYTES;
+
+/**
+ * Pages being read or sent at a time, all together: bounds the memory they hold, which is up to four
+ * times as much in the forms that a page has on its way. Others wait in line.
+ */
+export const PAGES_IN_FLIGHT_BYTES = 4 * PAGE_BYTES;
+
+/** A client that takes no byte of a page for so long is taken to be gone. */
+export const PAGE_STALL_MS = 15_000;
 
 /** Values of all filters of a list together: each may cost the store a query of its own. */
 export const MAX_FILTER_VALUES = 100;

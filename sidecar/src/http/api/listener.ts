@@ -11,11 +11,13 @@ import { Activity } from './activity.ts';
 import { BodyBudget } from './body-budget.ts';
 import { hostProblem } from './guard.ts';
 import { type Intaker, ingest } from './ingest.ts';
-import { BODIES_IN_FLIGHT_BYTES } from './limits.ts';
+import { BODIES_IN_FLIGHT_BYTES, PAGES_IN_FLIGHT_BYTES } from './limits.ts';
 import { list } from './list.ts';
 import { type ApiRoute, openApiDocument } from './openapi.ts';
 import { ingestOperation, listOperation, openApiOperation } from './operations.ts';
+import { PageBudget } from './page-budget.ts';
 import { JSON_TYPE } from './receipt.ts';
+import { type BodyRefusal, RefusedBodies } from './refused-bodies.ts';
 import { Turns } from './turns.ts';
 
 export interface ApiOptions {
@@ -32,7 +34,9 @@ export class ApiListener {
   /** Not listening yet. */
   readonly server: Server;
   readonly #budget = new BodyBudget(BODIES_IN_FLIGHT_BYTES);
+  readonly #pages = new PageBudget(PAGES_IN_FLIGHT_BYTES);
   readonly #activity = new Activity();
+  readonly #refusedBodies = new RefusedBodies();
 
   constructor(options: ApiOptions) {
     const { log, stats } = options;
@@ -41,6 +45,7 @@ export class ApiListener {
       maxConnections: API_CONNECTIONS,
       log,
       guard: hostProblem,
+      isClosing: () => options.recorder.isClosing,
       ...(stats && { stats }),
     });
   }
@@ -53,6 +58,16 @@ export class ApiListener {
   /** Bytes of the bodies that are being read or parsed. */
   get bodyBytes(): number {
     return this.#budget.held;
+  }
+
+  /** Bytes of the pages that are being read or sent. */
+  get pageBytes(): number {
+    return this.#pages.held;
+  }
+
+  /** Bodies that were refused before their records were counted, by reason. */
+  get refusedBodies(): Readonly<Record<BodyRefusal, number>> {
+    return this.#refusedBodies.counts;
   }
 
   #routes({ recorder, store, log, version }: ApiOptions): ApiRoute[] {
@@ -68,8 +83,9 @@ export class ApiListener {
       budget: this.#budget,
       turns: new Turns(),
       activity: this.#activity,
+      refusedBodies: this.#refusedBodies,
     };
-    const listParts = { store, onError };
+    const listParts = { store, budget: this.#pages, onError };
 
     const routes: ApiRoute[] = KINDS.flatMap((kind): ApiRoute[] => [
       {

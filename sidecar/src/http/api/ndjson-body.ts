@@ -1,4 +1,5 @@
 import type { Kind } from '../../records/kinds.ts';
+import { readChunks } from '../chunks.ts';
 import type { Exchange } from '../exchange.ts';
 import type { Problem } from '../problem.ts';
 import { admit, BROKEN_OFF } from './body.ts';
@@ -13,6 +14,7 @@ import { skipSpace, ValueScan } from './value-scan.ts';
 
 const NEWLINE = 0x0a;
 const EMPTY = Buffer.alloc(0);
+const EMPTY_BODY: Problem = { status: 400, detail: 'the body is empty' };
 const TOO_LONG = `is larger than ${MAX_RECORD_BYTES} bytes`;
 
 const scan = new ValueScan();
@@ -22,40 +24,64 @@ const scan = new ValueScan();
  * raw bytes. CR before LF is JSON whitespace; blank lines are skipped and not counted. A bad line
  * is rejected by its index, the others are kept.
  *
- * @returns the records once the body is complete, or why there are none; never rejects
+ * @returns the records once the body is complete, or why there are none
  */
-export async function readNdjson(
+export function readNdjson(
   kind: Kind,
   { incoming }: Exchange,
   reservation: Reservation,
   track: boolean,
   turns: Turns,
 ): Promise<Taken | Problem> {
+  const { promise, resolve, reject } = Promise.withResolvers<Taken | Problem>();
   const intake = new Intake(kind, track);
   const lines = new Lines();
   let bytes = 0;
   let records = 0;
-  try {
-    // Destroying the request would take the connection away from under the answer.
-    for await (const chunk of incoming.iterator({ destroyOnReturn: false })) {
+
+  const stop = readChunks(incoming, {
+    take(chunk) {
       bytes += chunk.length;
       const problem = admit(reservation, bytes);
-      if (problem !== undefined) return problem;
+      if (problem !== undefined) return refuse(problem);
       turns.begin();
       lines.feed(chunk);
+      return addLines();
+    },
+    end() {
+      if (add(lines.takeRest())) resolve(records === 0 ? EMPTY_BODY : intake.take());
+    },
+  });
+  incoming.on('error', () => resolve(BROKEN_OFF));
+  return promise;
+
+  /** Adds the lines of the chunk, in several turns where they take long. */
+  function addLines(): void | Promise<void> {
+    try {
       for (let line = lines.next(); line !== undefined; line = lines.next()) {
-        if (intake.full && !isBlank(line)) return TOO_MANY;
-        if (addLine(intake, line)) records += 1;
-        if (turns.over) await turns.next();
+        if (!add(line)) return;
+        if (turns.over) return turns.next().then(addLines);
       }
+    } catch (error) {
+      stop();
+      reject(error);
     }
-  } catch {
-    return BROKEN_OFF;
   }
-  const rest = lines.takeRest();
-  if (intake.full && !isBlank(rest)) return TOO_MANY;
-  if (addLine(intake, rest)) records += 1;
-  return records === 0 ? { status: 400, detail: 'the body is empty' } : intake.take();
+
+  /** @returns false where the line is one too many */
+  function add(line: Buffer): boolean {
+    if (intake.full && !isBlank(line)) {
+      refuse(TOO_MANY);
+      return false;
+    }
+    if (addLine(intake, line)) records += 1;
+    return true;
+  }
+
+  function refuse(problem: Problem): void {
+    stop();
+    resolve(problem);
+  }
 }
 
 function isBlank(line: Buffer): boolean {

@@ -66,7 +66,9 @@ export function ingestOperation(kind: Kind): Operation {
       ...ALWAYS,
       400: problem('The body cannot be understood, or none of its records is valid.'),
       408: problem('The request did not arrive in time.'),
-      413: problem('The body has too many bytes or too many records. Nothing was taken.'),
+      413: problem(
+        'The body has too many bytes or too many records, or holds more than the whole queue. Nothing was taken; send the records in several requests.',
+      ),
       415: problem('The body is of another type or encoding. The answer says what to send.'),
       503: problem(
         'No room, or shutting down; try again later. Nothing was queued, unless it tells what is stored: a shutdown cut the wait short. Send all records again then, with the same event_ids.',

@@ -43,21 +43,20 @@ const WHY_REFUSED = {
   closing: 'the sidecar is shutting down',
 } as const;
 
-/** 503: the valid records were not queued. */
+/** 503, or 413 where to try again would not help: the valid records were not queued. */
 export function refused(
   exchange: Exchange,
   taken: Taken,
   submitted: Exclude<Submitted, { outcome: 'queued' }>,
 ): void {
-  exchange.problem({
-    status: 503,
-    detail: `${WHY_REFUSED[submitted.outcome]}; none of them was queued`,
-    extensions: { ...receipt(taken, 0) },
-    headers: {
-      'Retry-After': String(submitted.retryAfterSeconds),
-      ...(submitted.outcome === 'closing' && { Connection: 'close' }),
-    },
-  });
+  const detail = `${WHY_REFUSED[submitted.outcome]}; none of them was queued`;
+  const extensions = { ...receipt(taken, 0) };
+  if (submitted.outcome === 'exceeds_queue') {
+    exchange.problem({ status: 413, detail, extensions });
+    return;
+  }
+  const headers = { 'Retry-After': String(submitted.retryAfterSeconds) };
+  exchange.problem({ status: 503, detail, extensions, headers });
 }
 
 /** 201, or what else came of records whose end was waited for. */
@@ -82,7 +81,7 @@ export function settled(
       status: 503,
       detail: `the sidecar is shutting down; ${lost} of the records were left behind`,
       extensions: body,
-      headers: { 'Retry-After': String(RETRY_AFTER_SECONDS), Connection: 'close' },
+      headers: { 'Retry-After': String(RETRY_AFTER_SECONDS) },
     });
     return;
   }

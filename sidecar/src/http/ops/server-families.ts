@@ -5,6 +5,8 @@ import type { RequestStats } from '../request-stats.ts';
 export interface ServerFigures {
   readonly version: string;
   readonly requests: RequestStats;
+  /** Bodies that were refused before their records were counted, by reason. */
+  readonly refusedBodies: () => Readonly<Record<string, number>>;
   /** Exceptions and rejections that nobody handled; the process went on. */
   readonly faults: () => number;
   /** Log lines that were thrown away because nobody read standard output. */
@@ -21,6 +23,14 @@ export function serverFamilies(figures: ServerFigures): Family[] {
       'agenttier_storage_http_request_duration_seconds',
       'From the headers of a request to its answer, by route and status; waits included.',
       series,
+    ),
+    counter(
+      'agenttier_storage_bodies_refused_total',
+      'Bodies refused before their records were counted.',
+      Object.entries(figures.refusedBodies()).map(([reason, value]) => ({
+        labels: { reason },
+        value,
+      })),
     ),
     counter(
       'agenttier_storage_unhandled_errors_total',

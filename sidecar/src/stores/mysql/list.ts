@@ -1,13 +1,17 @@
 import type { Kind } from '../../records/kinds.ts';
-import type { Item, ListQuery, Page, Position } from '../../records/list.ts';
+import {
+  type Item,
+  type ListQuery,
+  PAGE_BYTES,
+  type Page,
+  type Position,
+} from '../../records/list.ts';
 import { StoreError } from '../store-error.ts';
 import { fetchSql, type Plan, planList } from './list-sql.ts';
 import type { Row, Session } from './session.ts';
 
 /** How long a page may take to find its rows; one that is not full then is answered. */
 const PAGE_MS = 250;
-/** About this many bytes of texts make a page full: it is held in memory more than once. */
-const PAGE_BYTES = 8 * 1_024 * 1_024;
 /** Rows looked at by one statement, some milliseconds of work; in each branch a share of them. */
 const SLICE_ROWS = 5_000;
 const LEAST_SLICE_ROWS = 100;

@@ -1,4 +1,10 @@
-import type { Item, ListQuery, Page, Position } from '../../records/list.ts';
+import {
+  type Item,
+  type ListQuery,
+  PAGE_BYTES,
+  type Page,
+  type Position,
+} from '../../records/list.ts';
 import type { Slice } from './worker/protocol.ts';
 
 /**
@@ -9,9 +15,6 @@ export const SLICE_MS = 8;
 
 /** How much of the worker's time one page may take; a page that is not full then is answered. */
 const PAGE_MS = 250;
-
-/** About this many bytes of texts make a page full: it is held in memory more than once. */
-const PAGE_BYTES = 8 * 1_024 * 1_024;
 
 /**
  * Puts a page together from slices, between which others get their turn.

@@ -5,7 +5,7 @@
  */
 
 import type { Column, Kind } from '../../../records/kinds.ts';
-import type { ListQuery } from '../../../records/list.ts';
+import { type ListQuery, PAGE_BYTES } from '../../../records/list.ts';
 import type { Names } from '../ddl.ts';
 import type { Parameter } from '../session.ts';
 
@@ -14,9 +14,6 @@ export interface Statement {
   readonly sql: string;
   readonly values: readonly Parameter[];
 }
-
-/** About this many bytes of texts make a page full: it is held in memory more than once. */
-export const PAGE_BYTES = 8 * 1_024 * 1_024;
 
 /** Whether rows are looked at one by one, so that a page may take many of them. */
 export function isScanned(query: ListQuery): boolean {
