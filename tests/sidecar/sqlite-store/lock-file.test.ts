@@ -10,6 +10,7 @@ import {
   ownIdentity,
 } from '../../../sidecar/src/stores/sqlite/lock/process-identity.ts';
 import { SharedState } from '../../../sidecar/src/stores/sqlite/lock/shared-state.ts';
+import { SignOfLife } from '../../../sidecar/src/stores/sqlite/lock/sign-of-life.ts';
 import { databasePath, until } from '../support/sqlite-store.ts';
 
 function lockFile(database: string): { lock: LockFile; state: SharedState } {
@@ -79,6 +80,36 @@ describe('a lock file', () => {
     const database = databasePath();
     await leaveLock(database, { started: '1' });
     expect(await acquired(lockFile(database).lock)).toBe(true);
+  });
+
+  it('is taken over at once from another container of the Pod whose sign of life has ended', async () => {
+    const database = databasePath();
+    const sign = new SignOfLife('another');
+    const network = await sign.give();
+    expect(network).toMatch(/^net:/);
+    const elsewhere = { pidNamespace: 'pid:[2]', network };
+    // Its beats may be late: as long as the process is there it may write.
+    const late = Number(monotonicNow() / 1_000_000n) - 4_000;
+    await leaveLock(database, { ...elsewhere, monotonicMs: late });
+    expect(await acquired(lockFile(database).lock)).toBe(false);
+    sign.end();
+    await leaveLock(database, elsewhere);
+    expect(await acquired(lockFile(database).lock)).toBe(true);
+  });
+
+  it.for([
+    ['in another network', { network: 'net:[1]' }],
+    ['before another boot', { boot: 'another', network: undefined }],
+    ['without a sign of life', { network: '' }],
+    ['by a version that gave none', {}],
+  ] as const)('is waited for when it was left %s', async ([, differs]) => {
+    const database = databasePath();
+    const sign = new SignOfLife('own');
+    onTestFinished(() => sign.end());
+    const network = await sign.give();
+    const more = 'network' in differs && differs.network === undefined ? { network } : {};
+    await leaveLock(database, { pidNamespace: 'pid:[2]', ...differs, ...more });
+    expect(await acquired(lockFile(database).lock)).toBe(false);
   });
 
   it('is not taken over from a process that lives and has just renewed it', async () => {

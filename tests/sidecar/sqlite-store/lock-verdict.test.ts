@@ -20,8 +20,8 @@ describe('a lock that somebody else holds', () => {
     ['another boot, whose clock says nothing', { host: 'b', boot: 'boot-2' }, 0, 900_000, false],
     ['a neighbour on this node, an old beat', { host: 'b' }, 0, 105_000, true],
     ['a neighbour on this node, a recent beat', { host: 'b' }, 0, 104_000, false],
-    ['the container before, one beat missed', { pidNamespace: 'pid:[2]' }, 0, 101_600, true],
-    ['the container before, still beating', { pidNamespace: 'pid:[2]' }, 0, 101_200, false],
+    ['another container of this Pod, an old beat', { pidNamespace: 'pid:[2]' }, 0, 105_000, true],
+    ['another container of this Pod, delayed', { pidNamespace: 'pid:[2]' }, 0, 104_900, false],
     ['this namespace, one beat missed', {}, 0, 101_600, false],
     ['this namespace, frozen', {}, 0, 105_000, true],
     ['a clock that runs behind', {}, 0, 10_000, false],
@@ -45,13 +45,21 @@ describe('a lock that somebody else holds', () => {
 
 describe('the content of a lock file', () => {
   it('has one length, whatever the beat, and reads back', () => {
-    const later = { ...holder, beat: 1e9, monotonicMs: 1e15 };
+    const later = { ...holder, network: 'net:[4026531840]', beat: 1e9, monotonicMs: 1e15 };
     expect(formatLock(holder)).toHaveLength(formatLock(later).length);
     expect(parseLock(formatLock(later))).toEqual(later);
   });
 
-  it.each(['', '\0\0\0', '{', '[]', 'null', '{"owner":"x"}', formatLock(holder).slice(0, 90)])(
-    'is nothing where no holder wrote it in full: %j',
-    (text) => expect(parseLock(text)).toBeUndefined(),
+  it.each([
+    '',
+    '\0\0\0',
+    '{',
+    '[]',
+    'null',
+    '{"owner":"x"}',
+    formatLock(holder).slice(0, 90),
+    JSON.stringify({ ...holder, network: 7 }),
+  ])('is nothing where no holder wrote it in full: %j', (text) =>
+    expect(parseLock(text)).toBeUndefined(),
   );
 });

@@ -4,6 +4,8 @@ import type { ProcessIdentity } from './process-identity.ts';
 export interface LockContent extends ProcessIdentity {
   /** Random, one for each holder. */
   readonly owner: string;
+  /** Where its {@link SignOfLife} is seen; empty where nowhere, absent in what older ones wrote. */
+  readonly network?: string;
   /** Grows by one with each beat. */
   readonly beat: number;
   /** The moment of the beat on the clock that all processes of one boot share. */
@@ -33,5 +35,6 @@ export function parseLock(text: string): LockContent | undefined {
   const numbers = ['pid', 'beat', 'monotonicMs'];
   if (!texts.every((name) => typeof lock[name] === 'string')) return undefined;
   if (!numbers.every((name) => typeof lock[name] === 'number')) return undefined;
+  if (lock.network !== undefined && typeof lock.network !== 'string') return undefined;
   return lock as unknown as LockContent;
 }

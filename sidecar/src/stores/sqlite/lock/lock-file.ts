@@ -13,6 +13,7 @@ import {
   type ProcessIdentity,
 } from './process-identity.ts';
 import type { SharedState } from './shared-state.ts';
+import { isGone, SignOfLife } from './sign-of-life.ts';
 import { codeOf, readIfThere, removeStale, sweepAside } from './stale-lock.ts';
 
 /** Rounds of one acquisition: each one lost means that another waiter was quicker. */
@@ -28,7 +29,8 @@ const SETTLE_MS = 250;
  * The lock file that keeps two sidecars from one database, `<database>.lock`. POSIX locks do not
  * reach through WebAssembly, nor between the containers of every volume.
  *
- * - free: no file, or one that {@link isStale}. `acquire` makes it ours.
+ * - free: no file, one that {@link isStale}, or one whose holder's process has ended for sure.
+ *   `acquire` makes it ours.
  * - held: `beat` renews it, once a second. A beat rewrites the file through the handle it was
  *   created with, so it can never overwrite somebody else's, then reads it back by its name: only
  *   when our own words stand there is the lock still ours. The moment before that beat goes into
@@ -42,6 +44,8 @@ export class LockFile {
   readonly path: string;
   readonly #state: SharedState;
   readonly #owner = newOwner();
+  readonly #sign = new SignOfLife(this.#owner);
+  #network = '';
   #self: ProcessIdentity | undefined;
   #handle: FileHandle | undefined;
   #beats = 0;
@@ -105,11 +109,13 @@ export class LockFile {
   /** Removes the lock if it is still ours. Call it after the worker's end. Never rejects. */
   async release(): Promise<void> {
     const handle = this.#handle;
-    if (handle === undefined) return;
-    const text = await readIfThere(this.path).catch(() => undefined);
-    const ours = text !== undefined && parseLock(text)?.owner === this.#owner;
-    if (ours) await unlink(this.path).catch(() => {});
-    await this.#drop(handle);
+    if (handle !== undefined) {
+      const text = await readIfThere(this.path).catch(() => undefined);
+      const ours = text !== undefined && parseLock(text)?.owner === this.#owner;
+      if (ours) await unlink(this.path).catch(() => {});
+      await this.#drop(handle);
+    }
+    this.#sign.end();
   }
 
   async #beat(): Promise<string | undefined> {
@@ -145,6 +151,7 @@ export class LockFile {
 
   async #create(): Promise<boolean> {
     this.#self ??= await ownIdentity();
+    this.#network = await this.#sign.give();
     const at = monotonicNow();
     let handle: FileHandle;
     try {
@@ -171,6 +178,7 @@ export class LockFile {
     const text = formatLock({
       owner: this.#owner,
       ...this.#self!,
+      network: this.#network,
       beat: this.#beats,
       monotonicMs: Number(at / 1_000_000n),
       time: new Date().toISOString(),
@@ -188,8 +196,11 @@ export class LockFile {
     if (isStale({ content, unchangedMs: nowMs - this.#seen.sinceMs, nowMs }, this.#self!)) {
       return true;
     }
-    if (content === undefined || !isNeighbour(content, this.#self!)) return false;
-    return !(await isAlive(content.pid, content.started));
+    if (content === undefined) return false;
+    if (isNeighbour(content, this.#self!)) return !(await isAlive(content.pid, content.started));
+    // The container before this one in the same Pod, most often.
+    const sameBoot = content.boot !== '' && content.boot === this.#self!.boot;
+    return sameBoot && isGone(content.owner, content.network ?? '');
   }
 
   async #drop(handle: FileHandle): Promise<void> {

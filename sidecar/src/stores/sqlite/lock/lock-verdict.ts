@@ -13,12 +13,6 @@ export const STALE_MS = 5_000;
  */
 export const OWN_LIMIT_MS = 4_000;
 
-/**
- * For a holder on the same host in another pid namespace: the container before this one, in the
- * same Pod, which has ended before this one was started. One missed beat tells it from a neighbour.
- */
-const MISSED_BEAT_MS = 1_500;
-
 /** What a waiter knows of a lock that it does not hold. */
 export interface Sighting {
   /** Undefined where the file holds nothing that a holder wrote. */
@@ -45,7 +39,5 @@ export function isStale(sighting: Sighting, self: ProcessIdentity): boolean {
   const sameBoot = self.boot !== '' && content.boot === self.boot;
   // Another boot's clock says nothing here, and a wall clock may step.
   const age = sameBoot ? Math.max(unchangedMs, nowMs - content.monotonicMs) : unchangedMs;
-  const samePod =
-    sameBoot && content.host === self.host && content.pidNamespace !== self.pidNamespace;
-  return age >= (samePod ? MISSED_BEAT_MS : STALE_MS);
+  return age >= STALE_MS;
 }
