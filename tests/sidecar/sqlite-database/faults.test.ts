@@ -1,8 +1,10 @@
-import { renameSync, writeFileSync } from 'node:fs';
+import { readdirSync, renameSync, symlinkSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { expect, test } from 'vitest';
 import { AUDIT_EVENT } from '../../../sidecar/src/records/kinds.ts';
 import { databaseError } from '../../../sidecar/src/stores/sqlite/database/result-codes.ts';
 import { SqliteError } from '../../../sidecar/src/stores/sqlite/engine/connection.ts';
+import { nodeFiles } from '../../../sidecar/src/stores/sqlite/files/node-files.ts';
 import { FaultFiles } from '../support/fault-files.ts';
 import { integrity, listAll, open, rowsOf, temporaryPath } from './harness.ts';
 
@@ -87,6 +89,10 @@ test('a trial write sees a full or read-only volume, and a file that was taken a
   const onFull = await open(path, { files: full });
   expect(() => onFull.probe()).toThrow('the volume is full');
   onFull.close();
+  const silent = { ...faults.files, space: () => ({ freeBytes: 0, totalBytes: 0 }) };
+  const onSilent = await open(path, { files: silent });
+  onSilent.probe();
+  onSilent.close();
   const database = await open(path, { files: faults.files });
   faults.inject({ call: 'access', code: 'EROFS' });
   expect(() => database.probe()).toThrow('EROFS');
@@ -95,6 +101,28 @@ test('a trial write sees a full or read-only volume, and a file that was taken a
   expect(() => database.probe()).toThrow('deleted or replaced');
   writeFileSync(path, '');
   expect(() => database.probe()).toThrow('deleted or replaced');
+});
+
+test('moves nothing aside because the disk does not answer for a moment', async () => {
+  const path = temporaryPath();
+  const first = await open(path);
+  first.append(batch('a'));
+  for (let after = 0; ; after++) {
+    const faults = new FaultFiles();
+    faults.inject({ call: 'exists', code: 'EIO', after });
+    await open(path, { files: faults.files }).catch(() => undefined);
+    if (faults.fired === 0) break;
+    expect(readdirSync(dirname(path)).filter((name) => name.includes('corrupt'))).toEqual([]);
+  }
+  expect(listAll(await open(path), ALL).map(({ event_id }) => event_id)).toEqual(['a']);
+});
+
+test('cannot tell whether a file is there that cannot be looked at', () => {
+  const circle = temporaryPath();
+  symlinkSync(circle, circle);
+  expect(() => nodeFiles.exists(circle)).toThrow('ELOOP');
+  expect(nodeFiles.exists(`${circle}.missing`)).toBe(false);
+  expect(nodeFiles.exists(dirname(circle))).toBe(true);
 });
 
 test('a write that is forbidden fails the batch and leaves the file as it was', async () => {

@@ -4,6 +4,7 @@ import {
   lstatSync,
   mkdirSync,
   readdirSync,
+  renameSync,
   rmSync,
   symlinkSync,
   writeFileSync,
@@ -16,6 +17,13 @@ import { AUDIT_EVENT } from '../../../sidecar/src/records/kinds.ts';
 import type { ListQuery } from '../../../sidecar/src/records/list.ts';
 import { lowSpaceWarning } from '../../../sidecar/src/stores/sqlite/volume.ts';
 import { auditRows, databasePath, storedIds, testStore, until } from '../support/sqlite-store.ts';
+
+function integrityOf(path: string): unknown {
+  const database = new DatabaseSync(path);
+  const row = database.prepare('PRAGMA integrity_check').get();
+  database.close();
+  return row?.integrity_check;
+}
 
 const soon = () => AbortSignal.timeout(5_000);
 
@@ -126,6 +134,54 @@ describe('the SQLite store', () => {
     await store.append(auditRows('c'));
     expect(existsSync(path)).toBe(true);
     expect(await storedIds(store)).toContain('c');
+  });
+
+  it('loses nothing when the WAL is deleted under it, and opens anew', async () => {
+    const path = databasePath();
+    const store = testStore(path);
+    await store.open();
+    await store.append(auditRows('a', 'b'));
+    rmSync(`${path}-wal`);
+    // Nothing is appended meanwhile: it looks by itself.
+    await until(() => store.complaint?.()?.includes('-wal was deleted or replaced'));
+    await store.open();
+    expect(await storedIds(store)).toEqual(['a', 'b']);
+    expect(await store.append(auditRows('b', 'c'))).toEqual({ duplicates: [0] });
+  });
+
+  it('makes its shm directory anew when that is removed', async () => {
+    const path = databasePath();
+    const store = testStore(path);
+    await store.open();
+    await store.append(auditRows('a'));
+    rmSync(`${path}-shm`, { recursive: true });
+    await until(() => store.complaint?.()?.includes(`${path}-shm was removed`));
+    await store.open();
+    expect(lstatSync(`${path}-shm`).isDirectory()).toBe(true);
+    expect(await storedIds(store)).toEqual(['a']);
+  });
+
+  it('opens a file anew that was put in its place, without the WAL of the former', async () => {
+    const path = databasePath();
+    const log = new PassThrough({ encoding: 'utf8' });
+    const first = testStore(path);
+    await first.open();
+    await first.append(auditRows('a'));
+    await first.close(soon());
+    copyFileSync(path, `${path}.backup`);
+
+    const store = testStore(path, { log });
+    await store.open();
+    await store.append(auditRows('b'));
+    renameSync(`${path}.backup`, path);
+    await expect(store.append(auditRows('c'))).rejects.toThrow('was deleted or replaced');
+    await store.open();
+    expect(await store.append(auditRows('c'))).toEqual({ duplicates: [] });
+    expect(await storedIds(store)).toEqual(['a', 'c']);
+    expect(store.warnings?.()).toEqual([expect.stringContaining('was replaced while it was open')]);
+    await store.close(soon());
+    expect(integrityOf(path)).toBe('ok');
+    expect(log.read()).toMatch('was replaced while it was open');
   });
 
   it('moves the WAL into the file once it is idle', async () => {

@@ -45,7 +45,7 @@ describe('a page', () => {
   });
 
   it('is answered short when its texts are long', async () => {
-    const page = await readPage(query, table(100, 1, 1, 4 * 1_024 * 1_024).slice);
+    const page = await readPage(query, table(100, 1, 1, 2 * 1_024 * 1_024).slice);
     expect(page.items).toHaveLength(2);
     expect(page.next).toEqual(at(2));
   });

@@ -1,4 +1,5 @@
-import { stat } from 'node:fs/promises';
+import type { Stats } from 'node:fs';
+import { lstat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
@@ -64,11 +65,14 @@ class SqliteStore implements Store {
   #opened: Opened | undefined;
   #opening: { readonly since: number; readonly done: Promise<void> } | undefined;
   #ticker: NodeJS.Timeout | undefined;
-  #ticking = false;
+  #looking = false;
   #workersStarted = 0;
   #volumeWasLow = false;
   #wasHung = false;
   #checkInFull = false;
+  /** The file that was opened last, and where. */
+  #formerPath: string | undefined;
+  #formerInode: number | undefined;
   #ended = false;
   /** Checkpoints that failed in workers that have ended. */
   #formerCheckpointFailures = 0;
@@ -261,30 +265,43 @@ class SqliteStore implements Store {
     const { cacheBytes, version } = this.#options;
     const checkInFull = this.#checkInFull;
     const shared = this.#shared.buffer;
-    const data = { path, cacheBytes, version, shared, checkInFull };
+    const formerInode = this.#formerPath === path ? this.#formerInode : undefined;
+    const data = { path, cacheBytes, version, shared, checkInFull, formerInode };
     const worker = new WorkerHandle(this.#workerUrl, data, this.#shared);
     this.#worker = worker;
     this.#workersStarted += 1;
     this.#opened = await worker.request({ op: 'open' });
+    this.#formerPath = path;
+    this.#formerInode = this.#opened.inode;
     this.#checkInFull = false;
     for (const notice of this.#opened.notices) this.#log.warn({ path }, notice);
     this.#log.info({ path, worker: this.#workersStarted }, 'database is open');
   }
 
-  /** Once a second; a look that hangs keeps the next from starting, so that none pile up. */
-  async #tick(): Promise<void> {
+  /** Once a second. The lock must be renewed whatever becomes of the looks at file and volume. */
+  #tick(): void {
     this.#watchWorker();
     const place = this.#place;
-    if (this.#ticking || place === undefined) return;
-    this.#ticking = true;
+    if (place === undefined) return;
+    void this.#beat(place);
+    void this.#look(place);
+  }
+
+  async #beat({ lock }: Place): Promise<void> {
+    const lost = await lock.beat();
+    if (lost !== undefined) this.#endWorker(new StoreError(lost));
+  }
+
+  /** A look that hangs keeps the next from starting, so that none pile up. */
+  async #look({ path, volume }: Place): Promise<void> {
+    if (this.#looking) return;
+    this.#looking = true;
     try {
-      const lost = await place.lock.beat();
-      if (lost !== undefined) this.#endWorker(new StoreError(lost));
-      await this.#watchFile(place.path);
-      await place.volume.refresh();
-      this.#watchVolume(place.volume);
+      await this.#watchFile(path);
+      await volume.refresh();
+      this.#watchVolume(volume);
     } finally {
-      this.#ticking = false;
+      this.#looking = false;
     }
   }
 
@@ -302,16 +319,24 @@ class SqliteStore implements Store {
   async #watchFile(path: string): Promise<void> {
     const opened = this.#opened;
     if (opened === undefined) return;
-    const found = await stat(path).catch((error: NodeJS.ErrnoException) => error);
-    if (found instanceof Error && found.code !== 'ENOENT') return;
-    const same =
-      !(found instanceof Error) && found.ino === opened.inode && found.dev === opened.device;
-    if (same || opened !== this.#opened) return;
-    this.#endWorker(
-      new StoreError('database file was deleted or replaced', {
-        hint: `stop the sidecar before ${path} is moved; it is opened anew`,
-      }),
-    );
+    const [file, wal, shm] = await Promise.all([
+      look(path),
+      look(`${path}-wal`),
+      look(`${path}-shm`),
+    ]);
+    if (opened !== this.#opened) return;
+    if (file !== 'unknown' && !(file?.ino === opened.inode && file.dev === opened.device)) {
+      this.#endWorker(
+        new StoreError('database file was deleted or replaced', {
+          hint: `stop the sidecar before ${path} is moved; it is opened anew`,
+        }),
+      );
+      return;
+    }
+    const isWalThere = wal === 'unknown' || wal?.ino === opened.walInode;
+    const isShmThere = shm === 'unknown' || shm?.isDirectory() === true;
+    // The worker still has what is gone, saves it, and says what is wrong.
+    if (!isWalThere || !isShmThere) await this.probe().catch(() => {});
   }
 
   #watchVolume(volume: Volume): void {
@@ -326,5 +351,14 @@ class SqliteStore implements Store {
     if (worker === undefined || worker.hasExited || worker.failure !== undefined) return;
     this.#log.error({ reason: reason.reason }, 'ending the SQLite worker');
     worker.end(reason);
+  }
+}
+
+/** What lies there; undefined when nothing does, `unknown` where that cannot be told. */
+async function look(path: string): Promise<Stats | undefined | 'unknown'> {
+  try {
+    return await lstat(path);
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'ENOENT' ? undefined : 'unknown';
   }
 }

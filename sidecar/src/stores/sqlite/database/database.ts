@@ -22,9 +22,6 @@ export interface Figures {
   readonly walPendingFrames: number;
   readonly checkpoints: number;
   readonly checkpointFailures: number;
-  /** Of the volume, for an unprivileged process. */
-  readonly freeBytes: number;
-  readonly totalBytes: number;
 }
 
 /**
@@ -38,6 +35,8 @@ export class Database {
   /** Of the open file, to notice when another one takes its place. */
   readonly device: number;
   readonly inode: number;
+  /** Of its WAL. */
+  readonly walInode: number;
   /** What was found amiss at the opening and dealt with, for the operator. */
   readonly notices: readonly string[];
   /** What the opening did to the file; undefined when it was up to date. */
@@ -49,6 +48,8 @@ export class Database {
   readonly #checkpointer: Checkpointer;
   readonly #now: () => number;
   #closed = false;
+  /** The WAL is no longer the one at its path; what it held is in the database. */
+  #walIsGone = false;
 
   /** Opens the file: creates, adopts, migrates or replaces it as needed. */
   static async open(options: DatabaseOptions): Promise<Database> {
@@ -85,14 +86,17 @@ export class Database {
     // What an earlier process wrote to the WAL and did not live to sync reads as stored. Before a
     // record is called a duplicate of it, it has to reach the disk.
     this.#emptyWal();
+    this.walInode = this.#inodeOf(`${this.path}-wal`) ?? 0;
   }
 
   /**
-   * Stores the rows in one transaction, or none of them; when it returns they survive a power cut.
+   * Stores the rows in one transaction, or none of them; when it returns they survive a power cut,
+   * in the files that are found at their paths.
    * Those whose event_id is stored already, or stands twice in the batch, change nothing.
    */
   append(rows: Rows): Appended {
     const appended = this.#do('append', () => this.#appender.append(rows), true);
+    this.#requireInPlace();
     this.#checkpointer.backstop();
     return appended;
   }
@@ -113,6 +117,7 @@ export class Database {
    * @param idle nothing else waits to be done
    */
   maintain(idle = true): Checkpointed {
+    this.#refuseWithoutWal();
     return this.#do('move the WAL into the database', () => {
       const outcome = this.#checkpointer.run(idle);
       const { failure } = this.#checkpointer;
@@ -123,32 +128,30 @@ export class Database {
 
   /**
    * Proves that a write would succeed, as far as that shows without writing: one row of each kind
-   * is inserted and taken back, the file is still the one at its path, its volume is writable and
-   * not full.
+   * is inserted and taken back, database and WAL are still those at their paths, the volume is
+   * writable and not full.
    */
   probe(): void {
     this.#do('write', () => {
       this.#appender.rehearse(trialRows(this.#now()));
-      if (!this.#isInPlace()) {
-        throw new DatabaseError(`${this.path} was deleted or replaced while it was open`);
-      }
+      this.#requireInPlace();
+      this.#refuseWithoutWal();
       this.#files.access(this.path, constants.W_OK);
-      if (this.#files.space(this.path).freeBytes === 0) {
+      const { freeBytes, totalBytes } = this.#files.space(this.path);
+      // Some network file systems tell no sizes.
+      if (totalBytes > 0 && freeBytes === 0) {
         throw new DatabaseError('the volume is full', { hint: 'free space or enlarge the volume' });
       }
     });
   }
 
   get figures(): Figures {
-    const { freeBytes, totalBytes } = this.#files.space(dirname(this.path));
     return {
       databaseBytes: sizeOf(this.#files, this.path),
       walBytes: sizeOf(this.#files, `${this.path}-wal`),
       walPendingFrames: this.#checkpointer.pendingFrames,
       checkpoints: this.#checkpointer.completed,
       checkpointFailures: this.#checkpointer.failed,
-      freeBytes,
-      totalBytes,
     };
   }
 
@@ -179,10 +182,38 @@ export class Database {
     throw databaseError('move the WAL into the database', this.#checkpointer.failure);
   }
 
-  #isInPlace(): boolean {
-    if (!this.#files.exists(this.path)) return false;
-    const { inode, device } = this.#files.stat(this.path);
-    return inode === this.inode && device === this.device;
+  /**
+   * What was written went to the files that were opened. Where one of these is not at its path any
+   * more, it is gone with its last handle.
+   *
+   * @throws DatabaseError for the database. Of a WAL, what it holds is moved into the database
+   * first, through the handles that are open, and nothing is lost.
+   */
+  #requireInPlace(): void {
+    if (this.#inodeOf(this.path) !== this.inode) {
+      throw new DatabaseError(`${this.path} was deleted or replaced while it was open`, {
+        hint: 'stop the sidecar before the file is moved; it is opened anew',
+      });
+    }
+    if (this.#walIsGone || this.#inodeOf(`${this.path}-wal`) === this.walInode) return;
+    this.#emptyWal();
+    this.#walIsGone = true;
+  }
+
+  #refuseWithoutWal(): void {
+    if (!this.#walIsGone) return;
+    throw new DatabaseError(`${this.path}-wal was deleted or replaced while it was open`, {
+      hint: 'another program did it: open the file with others only while the sidecar runs, and leave what lies beside it; no record is lost, it is opened anew',
+    });
+  }
+
+  #inodeOf(path: string): number | undefined {
+    try {
+      return this.#files.stat(path).inode;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+      throw databaseError(`look at ${path}`, error);
+    }
   }
 
   #do<T>(doing: string, work: () => T, refusable = false): T {

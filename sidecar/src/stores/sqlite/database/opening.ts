@@ -2,11 +2,12 @@ import { constants } from 'node:fs';
 import type { Connection } from '../engine/connection.ts';
 import { openConnection } from '../engine/engine.ts';
 import type { FileLayer } from '../files/file-layer.ts';
+import { unreadableCommits } from './damaged-wal.ts';
 import { refuseForeignWriter } from './foreign-sqlite.ts';
 import { fullCheck } from './full-check.ts';
 import { readMeta } from './meta.ts';
 import { checkWriter, type Migrated, migrate } from './migrations.ts';
-import { setAside, setOrphansAside, sizeOf } from './quarantine.ts';
+import { keepDamagedWal, setAside, setFormerAside, setOrphansAside, sizeOf } from './quarantine.ts';
 import { isCorruption } from './result-codes.ts';
 import { Seal } from './seal.ts';
 import { applySettings, useWal } from './settings.ts';
@@ -20,6 +21,8 @@ export interface DatabaseOptions {
   readonly version: string;
   /** Looks at the whole file before use: SQLite met damage in it. */
   readonly checkInFull?: boolean;
+  /** Of the file that was open at this path before, in this process. */
+  readonly formerInode?: number | undefined;
   /** Called before anything changes on the disk; what it throws forbids the change. */
   readonly beforeWrite?: () => void;
   /** Milliseconds since 1970. */
@@ -49,6 +52,12 @@ export async function openFile(options: DatabaseOptions): Promise<OpenedFile> {
   refuseForeignWriter(files, path);
   const orphans = setOrphansAside(files, path, now());
   if (orphans !== undefined) notices.push(orphans);
+  const { formerInode } = options;
+  const replaced =
+    formerInode === undefined ? undefined : setFormerAside(files, path, now(), formerInode);
+  if (replaced !== undefined) notices.push(replaced);
+  const unreadable = unreadableCommits(files, `${path}-wal`);
+  if (unreadable > 0) notices.push(keepDamagedWal(files, path, now(), unreadable));
   // SQLite takes a file of one byte for an empty one, and would overwrite it.
   if (sizeOf(files, path) === 1) notices.push(setAside(files, path, now()));
   if (options.checkInFull === true && files.exists(path) && (await isDamaged(options))) {

@@ -6,6 +6,7 @@ import { basename, dirname } from 'node:path';
 import type { FileLayer } from '../files/file-layer.ts';
 
 const COMPANIONS = ['-wal', '-journal'] as const;
+const COPY_BYTES = 1_048_576;
 
 /**
  * Renames a database that is damaged or none, with its WAL and journal, to
@@ -46,9 +47,80 @@ export function setOrphansAside(
   return `a WAL or journal lay here without its database: it was moved to ${names}`;
 }
 
+/**
+ * Moves the WAL and journal aside that belong to another file than the one which lies there now:
+ * SQLite would write their pages into it, and so destroy it.
+ *
+ * @param formerInode of the file that they belong to
+ * @returns what to tell the operator, if there were some
+ */
+export function setFormerAside(
+  files: FileLayer,
+  database: string,
+  nowMs: number,
+  formerInode: number,
+): string | undefined {
+  if (!files.exists(database) || files.stat(database).inode === formerInode) return undefined;
+  const left = COMPANIONS.filter((suffix) => sizeOf(files, database + suffix) > 0);
+  if (left.length === 0) return undefined;
+  const target = freeName(files, database, nowMs);
+  moveCompanions(files, database, target);
+  const names = left.map((suffix) => basename(target) + suffix).join(' and ');
+  return (
+    `${basename(database)} was replaced while it was open: what had not reached the former file ` +
+    `yet was moved to ${names}; stop the sidecar before you replace the file`
+  );
+}
+
+/**
+ * Keeps a copy of a WAL that is damaged in its middle, as what SQLite reads of it ends there.
+ *
+ * @param commits how many cannot be read
+ * @returns what to tell the operator
+ */
+export function keepDamagedWal(
+  files: FileLayer,
+  database: string,
+  nowMs: number,
+  commits: number,
+): string {
+  const target = `${freeName(files, database, nowMs)}-wal`;
+  copy(files, `${database}-wal`, target);
+  files.syncDirectory(dirname(database));
+  return (
+    `${basename(database)}-wal was damaged: ${commits} commits in it cannot be read and are lost ` +
+    `to the database; check the disk. A copy is ${basename(target)}`
+  );
+}
+
 /** Size of a file, 0 when there is none. */
 export function sizeOf(files: FileLayer, path: string): number {
   return files.exists(path) ? files.stat(path).size : 0;
+}
+
+function copy(files: FileLayer, from: string, to: string): void {
+  const rights = { exclusive: true, permissions: 0o640 };
+  const source = files.open(from, { writable: false, create: false, ...rights, exclusive: false });
+  try {
+    const target = files.open(to, { writable: true, create: true, ...rights });
+    try {
+      const chunk = Buffer.alloc(COPY_BYTES);
+      let at = 0;
+      for (;;) {
+        const read = files.read(source, chunk, 0, chunk.length, at);
+        if (read <= 0) break;
+        for (let done = 0; done < read; ) {
+          done += files.write(target, chunk, done, read - done, at + done);
+        }
+        at += read;
+      }
+      files.sync(target);
+    } finally {
+      files.close(target);
+    }
+  } finally {
+    files.close(source);
+  }
 }
 
 function moveCompanions(files: FileLayer, database: string, target: string): void {

@@ -66,6 +66,7 @@ export interface FileLayer {
   lstat(path: string): FileStat;
   /** Throws unless the access is granted; `mode` is R_OK, W_OK, X_OK or F_OK of node:fs. */
   access(path: string, mode: number): void;
+  /** Throws where it cannot be told: what is not seen for a moment must not pass for gone. */
   exists(path: string): boolean;
 
   unlink(path: string): void;

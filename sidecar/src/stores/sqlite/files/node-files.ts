@@ -30,7 +30,7 @@ export const nodeFiles: FileLayer = {
   stat: (target) => toStat(typeof target === 'string' ? fs.statSync(target) : fs.fstatSync(target)),
   lstat: (path) => toStat(fs.lstatSync(path)),
   access: fs.accessSync,
-  exists: fs.existsSync,
+  exists: (path) => fs.statSync(path, { throwIfNoEntry: false }) !== undefined,
 
   unlink: fs.unlinkSync,
   rename: fs.renameSync,

@@ -1,4 +1,5 @@
-import { mkdirSync, rmdirSync } from 'node:fs';
+import { lstatSync, mkdirSync, rmdirSync } from 'node:fs';
+import { StoreError } from '../../store-error.ts';
 import { directoryError } from '../files/directory-error.ts';
 import { codeOf } from '../files/errno.ts';
 
@@ -35,6 +36,18 @@ export function removeShmDirectory(database: string): void {
   } catch (error) {
     if (codeOf(error) !== 'ENOENT') throw directoryError(`remove the directory ${path}`, error);
   }
+}
+
+/**
+ * @throws StoreError when it is not there any more, or something else is: the WAL is then without
+ * protection until the database is opened anew
+ */
+export function requireShmDirectory(database: string): void {
+  const path = shmDirectory(database);
+  if (lstatSync(path, { throwIfNoEntry: false })?.isDirectory() === true) return;
+  throw new StoreError(`the directory ${path} was removed`, {
+    hint: 'leave it where it is: it keeps other programs from deleting records; it is made anew',
+  });
 }
 
 function shmDirectory(database: string): string {

@@ -20,6 +20,8 @@ export interface WorkerData {
   readonly shared: SharedArrayBuffer;
   /** The worker before this one met damage in the file: look at all of it before use. */
   readonly checkInFull: boolean;
+  /** Of the file that the worker before this one had open at this path. */
+  readonly formerInode: number | undefined;
 }
 
 /** What a worker is started with that only checks a file. */
@@ -65,6 +67,8 @@ export interface Opened {
   /** Of the open file, to notice when another one takes its place. */
   readonly device: number;
   readonly inode: number;
+  /** Of its WAL, for the same. */
+  readonly walInode: number;
   /** What was found and done, for the operator. */
   readonly notices: readonly string[];
 }
@@ -103,7 +107,6 @@ export type Reply =
       readonly id: number;
       readonly ok: true;
       readonly result: Results[keyof Results] | undefined;
-      /** Now and then: they cost some calls to the disk. */
       readonly figures?: Figures;
     }
   | {
@@ -135,7 +138,9 @@ export function fromWire(query: WireQuery): ListQuery {
 
 export function toPlain(error: unknown): PlainError {
   if (!(error instanceof StoreError)) {
-    return { message: `SQLite worker: ${nameAndPlace(error)}`, class: 'transient', corrupt: false };
+    const code = (error as NodeJS.ErrnoException | undefined)?.code;
+    const what = typeof code === 'string' ? `${code}, ${nameAndPlace(error)}` : nameAndPlace(error);
+    return { message: `SQLite worker: ${what}`, class: 'transient', corrupt: false };
   }
   const corrupt = 'corrupt' in error && error.corrupt === true;
   const plain = { message: error.message, class: error.class, corrupt };

@@ -4,7 +4,11 @@ import { clearForeignShm } from '../database/foreign-sqlite.ts';
 import type { FileLayer } from '../files/file-layer.ts';
 import { GuardedFiles } from '../lock/guarded-files.ts';
 import { SharedState } from '../lock/shared-state.ts';
-import { makeShmDirectory, removeShmDirectory } from '../lock/shm-directory.ts';
+import {
+  makeShmDirectory,
+  removeShmDirectory,
+  requireShmDirectory,
+} from '../lock/shm-directory.ts';
 import type { WorkerData } from './protocol.ts';
 import { type ServedDatabase, WorkerService } from './worker-service.ts';
 
@@ -22,7 +26,7 @@ export function serveSqlite(layer: FileLayer): void {
 }
 
 async function openDatabase(data: WorkerData, guard: GuardedFiles): Promise<ServedDatabase> {
-  const { path, cacheBytes, version, checkInFull } = data;
+  const { path, cacheBytes, version, checkInFull, formerInode } = data;
   const { files } = guard;
   guard.check();
   clearForeignShm(files, path);
@@ -34,17 +38,22 @@ async function openDatabase(data: WorkerData, guard: GuardedFiles): Promise<Serv
     cacheBytes,
     version,
     checkInFull,
+    formerInode,
     beforeWrite,
   });
-  const { device, inode, notices } = database;
+  const { device, inode, walInode, notices } = database;
   return {
-    opened: { device, inode, notices },
+    opened: { device, inode, walInode, notices },
     get figures() {
       return database.figures;
     },
     append: (rows) => guard.explain(() => database.append(rows)),
     slice: (query, budgetMs, maxBytes) => database.slice(query, budgetMs, maxBytes),
-    probe: () => guard.explain(() => database.probe()),
+    probe: () =>
+      guard.explain(() => {
+        database.probe();
+        requireShmDirectory(path);
+      }),
     maintain: (idle) => guard.explain(() => database.maintain(idle)),
     close() {
       try {

@@ -30,7 +30,7 @@ export interface ServedDatabase {
 /** How long nothing was appended before idle work begins. */
 const IDLE_MS = 1_000;
 
-/** How often a reply carries figures. */
+/** How often figures are told. */
 const FIGURES_MS = 500;
 
 /**
@@ -115,22 +115,28 @@ export class WorkerService {
   #maintain(idle: boolean): void {
     try {
       this.#database?.maintain(idle);
-      if (idle) this.#succeed(0, undefined, true);
+      if (idle) this.#tellFigures(performance.now());
     } catch (error) {
       this.#fail(0, error);
     }
   }
 
   #succeed(id: number, result: Results[keyof Results] | undefined, figuresDue: boolean): void {
-    const reply = { id, ok: true, result } as const;
+    this.#reply({ id, ok: true, result });
     const now = performance.now();
+    if (figuresDue || now - this.#figuresAt >= FIGURES_MS) this.#tellFigures(now);
+  }
+
+  /** Sends figures as news: they cost calls to the disk, for which no answer should wait or fail. */
+  #tellFigures(now: number): void {
     const database = this.#database;
-    if (database === undefined || (!figuresDue && now - this.#figuresAt < FIGURES_MS)) {
-      this.#reply(reply);
-      return;
-    }
+    if (database === undefined) return;
     this.#figuresAt = now;
-    this.#reply({ ...reply, figures: database.figures });
+    try {
+      this.#reply({ id: 0, ok: true, result: undefined, figures: database.figures });
+    } catch {
+      // Those of the last time stay; what fails here fails louder at the next write.
+    }
   }
 
   #fail(id: number, thrown: unknown): void {
