@@ -13,6 +13,9 @@ const ELEMENT = /(?:[^,"]|"(?:[^"\\]|\\.?)*"?)+/g;
  */
 const WAIT = /^\s*wait\s*(?:=\s*(?:([^\s;"]+|"(?:[^"\\]|\\.)*")\s*)?)?(?:;|$)/i;
 
+/** The header that was read last, and what it means: callers repeat theirs with each request. */
+let last: { readonly header: string; readonly seconds: number } = { header: '', seconds: 0 };
+
 /**
  * How long a caller prefers to wait for its records to be durable.
  *
@@ -24,7 +27,13 @@ const WAIT = /^\s*wait\s*(?:=\s*(?:([^\s;"]+|"(?:[^"\\]|\\.)*")\s*)?)?(?:;|$)/i;
  */
 export function waitSeconds(header: string | string[] | undefined): number {
   if (header === undefined) return 0;
-  for (const element of String(header).match(ELEMENT) ?? []) {
+  const text = String(header);
+  if (text !== last.header) last = { header: text, seconds: read(text) };
+  return last.seconds;
+}
+
+function read(header: string): number {
+  for (const element of header.match(ELEMENT) ?? []) {
     const match = WAIT.exec(element);
     if (match !== null) return secondsOf(match[1]);
   }
