@@ -223,14 +223,11 @@ func (c *Client) record(k kind, when time.Time, texts *[maxTexts]string, numbers
 	if c.observe != nil {
 		c.observe(Observation{k.String(), id.String(), Queued})
 	}
-	wakes := c.isIdle && !c.lanes[k].until.After(now)
-	if wakes {
-		c.isIdle = false
+	// A sender that sleeps knows of the lanes that are not empty and wakes when their pauses end.
+	if c.ring.lanes[k].count == 1 {
+		c.stir()
 	}
 	c.mu.Unlock()
-	if wakes {
-		c.rouse()
-	}
 	return nil
 }
 
@@ -287,7 +284,12 @@ func (c *Client) left(k kind, id eventID, outcome Outcome) {
 	}
 }
 
-func (c *Client) rouse() {
+// stir wakes the sender if it sleeps.
+func (c *Client) stir() {
+	if !c.isIdle {
+		return
+	}
+	c.isIdle = false
 	select {
 	case c.wake <- struct{}{}:
 	default:
@@ -331,9 +333,9 @@ func (c *Client) Shutdown(ctx context.Context) error {
 			c.lanes[k].until = time.Time{}
 		}
 	}
+	c.stir()
 	c.mu.Unlock()
 	c.beginClosing()
-	c.rouse()
 	select {
 	case <-c.done:
 	case <-ctx.Done():

@@ -320,6 +320,35 @@ func TestAKindThatFailsDoesNotHoldUpTheOthers(t *testing.T) {
 	closeClean(t, c)
 }
 
+func TestALaneThatPausesAndWasEmptiedByDropsIsSentWhenItsPauseEnds(t *testing.T) {
+	f := startFake(t)
+	release := make(chan struct{})
+	f.set(func(w http.ResponseWriter, r request) bool {
+		if r.path == "/v1/cost-snapshots" {
+			w.Header().Set("Retry-After", "1")
+			w.WriteHeader(503)
+			return true
+		}
+		<-release
+		return false
+	})
+	c := start(t, Options{URL: f.URL, MaxRecords: 10}, quick())
+	ctx := t.Context()
+	_ = c.RecordCostSnapshot(ctx, CostSnapshot{SandboxID: "made room"})
+	eventually(t, "a pause", func() bool { return c.Stats().FailedAttempts == 1 })
+	audit(t, c, 0, 1)
+	eventually(t, "a request in flight", func() bool { return len(f.all()) == 2 })
+	audit(t, c, 1, 20)
+	f.set(nil)
+	close(release)
+	eventually(t, "an empty ring", func() bool { return c.Stats().Queued == 0 })
+	// The sender sleeps by now, and no lane has anything for it.
+	time.Sleep(50 * time.Millisecond)
+	_ = c.RecordCostSnapshot(ctx, CostSnapshot{SandboxID: "came during the pause"})
+	eventually(t, "the record that came during the pause", func() bool { return len(f.records("/v1/cost-snapshots")) == 1 })
+	closeClean(t, c)
+}
+
 func TestDropsTheOldestWhenFull(t *testing.T) {
 	f := startFake(t)
 	release := make(chan struct{})
