@@ -22,11 +22,19 @@ const (
 	DefaultMaxBytes   = 16 << 20
 )
 
+// The least bounds of a ring. Half of it may be in flight, which cannot make room: the other half must
+// hold any one record.
+const (
+	minRecords = 2
+	minBytes   = 1 << 20
+)
+
 // CloseTimeout is how long Close drains.
 const CloseTimeout = 5 * time.Second
 
-// maxText is the most text of one record; the sidecar refuses records above it whatever they hold.
-const maxText = 512 << 10
+// maxText is the most text of one record, which with its slot is below half of minBytes. The sidecar
+// refuses such records whatever they hold.
+const maxText = 511 << 10
 
 var (
 	// ErrClosed is returned for records that come after the close. They are counted as dropped.
@@ -39,7 +47,7 @@ var (
 var (
 	errNumber = fmt.Errorf("%w: a number is NaN or infinite", ErrInvalid)
 	errTime   = fmt.Errorf("%w: its time is not between the years 1 and 9999", ErrInvalid)
-	errText   = fmt.Errorf("%w: it has more than %d bytes of text", ErrInvalid, maxText)
+	errText   = fmt.Errorf("%w: it has more than 511 KiB of text", ErrInvalid)
 )
 
 // Options configure a client. The zero value is a no-op client's.
@@ -50,8 +58,8 @@ type Options struct {
 	// Logger gets what an operator should know; slog.Default() when nil. No record's content is
 	// ever logged.
 	Logger *slog.Logger
-	// MaxRecords and MaxBytes bound the ring; 0 means the default. A record counts its texts and some
-	// hundred bytes more.
+	// MaxRecords and MaxBytes bound the ring; 0 means the default, and the least are 2 records and
+	// 1 MiB. A record counts its texts and some hundred bytes more.
 	MaxRecords int
 	MaxBytes   int
 	// Observe, when set, is told of each step of each record: for journals and tests. It is called
@@ -110,11 +118,11 @@ func newClient(options Options, pacing pacing) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	maxRecords, err := bound("MaxRecords", options.MaxRecords, DefaultMaxRecords, 1, math.MaxInt32)
+	maxRecords, err := bound("MaxRecords", options.MaxRecords, DefaultMaxRecords, minRecords, math.MaxInt32)
 	if err != nil {
 		return nil, err
 	}
-	maxBytes, err := bound("MaxBytes", options.MaxBytes, DefaultMaxBytes, maxText+slotBytes, math.MaxInt)
+	maxBytes, err := bound("MaxBytes", options.MaxBytes, DefaultMaxBytes, minBytes, math.MaxInt)
 	if err != nil {
 		return nil, err
 	}
@@ -131,8 +139,8 @@ func newClient(options Options, pacing pacing) (*Client, error) {
 		wake:    make(chan struct{}, 1),
 		done:    make(chan struct{}),
 	}
-	// What is in flight cannot make room: half the ring always can.
-	c.pacing.maxRecords = max(1, min(pacing.maxRecords, maxRecords/2))
+	c.pacing.maxRecords = min(pacing.maxRecords, maxRecords/2)
+	c.pacing.maxBytes = min(pacing.maxBytes, maxBytes/2)
 	for k := range c.lanes {
 		c.lanes[k].limit = c.pacing.maxRecords
 	}
@@ -206,12 +214,7 @@ func (c *Client) record(k kind, when time.Time, texts *[maxTexts]string, numbers
 		c.mu.Unlock()
 		return ErrClosed
 	}
-	for !c.ring.hasRoom(size) {
-		if !c.dropOldest() {
-			c.left(k, id, Dropped)
-			c.mu.Unlock()
-			return nil
-		}
+	for !c.ring.hasRoom(size) && c.dropOldest() {
 	}
 	r := c.ring.push(k, text)
 	r.ends = ends

@@ -373,6 +373,76 @@ func TestDropsTheOldestWhenFull(t *testing.T) {
 	}
 }
 
+func TestTheSmallestRingsKeepTheNewestWhileABatchIsInFlight(t *testing.T) {
+	big := strings.Repeat("x", 60_000)
+	for name, example := range map[string]struct {
+		options Options
+		text    string
+	}{
+		"by records":                          {Options{MaxRecords: minRecords}, ""},
+		"by bytes":                            {Options{MaxBytes: minBytes}, big},
+		"by bytes, with the largest there is": {Options{MaxBytes: minBytes}, strings.Repeat("x", maxText-len("execsandbox"))},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := startFake(t)
+			release := make(chan struct{})
+			end := sync.OnceFunc(func() { close(release) })
+			defer end()
+			f.set(func(http.ResponseWriter, request) bool { <-release; return false })
+			example.options.URL = f.URL
+			c := start(t, example.options, quick())
+			record := func(text string) {
+				if err := c.RecordAuditEvent(t.Context(), AuditEvent{Action: "exec", Resource: "sandbox", Details: text}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			record("first")
+			eventually(t, "the first in flight", func() bool { return len(f.all()) == 1 })
+			for range 17 {
+				record(example.text)
+			}
+			release <- struct{}{}
+			eventually(t, "as many as may be in flight", func() bool { return len(f.all()) == 2 })
+			for range 17 {
+				record(example.text)
+			}
+			newest := "newest" + example.text[min(len("newest"), len(example.text)):]
+			record(newest)
+			end()
+			closeClean(t, c)
+			stored := f.records("/v1/audit-events")
+			if last := stored[len(stored)-1]["details"]; stored[0]["details"] != "first" || last != newest {
+				t.Error("the newest record was dropped")
+			}
+		})
+	}
+}
+
+func TestMakesNoMoreRoomThanTheNewRecordNeeds(t *testing.T) {
+	f := startFake(t)
+	release := make(chan struct{})
+	end := sync.OnceFunc(func() { close(release) })
+	defer end()
+	f.set(func(http.ResponseWriter, request) bool { <-release; return false })
+	c := start(t, Options{URL: f.URL, MaxBytes: minBytes}, quick())
+	big := AuditEvent{Action: "exec", Resource: "sandbox", Details: strings.Repeat("x", 60_000)}
+	_ = c.RecordSandboxEvent(t.Context(), SandboxEvent{SandboxID: "sbx-1", Phase: "Running"})
+	eventually(t, "the first in flight", func() bool { return len(f.all()) == 1 })
+	for range 17 {
+		_ = c.RecordAuditEvent(t.Context(), big)
+	}
+	release <- struct{}{}
+	eventually(t, "as many as may be in flight", func() bool { return len(f.all()) == 2 })
+	audit(t, c, 0, 100)
+	before := c.Stats().Dropped
+	_ = c.RecordAuditEvent(t.Context(), big)
+	if n := c.Stats().Dropped - before; n > 1 {
+		t.Errorf("%d records made room for one", n)
+	}
+	end()
+	closeClean(t, c)
+}
+
 func TestDropsByBytesToo(t *testing.T) {
 	c := start(t, Options{URL: "http://127.0.0.1:1", MaxBytes: 1 << 20}, quick())
 	text := strings.Repeat("x", 60_000)
@@ -609,7 +679,7 @@ func TestRefusesBadOptionsWithoutRepeatingThem(t *testing.T) {
 			t.Errorf("%q: the error is %v", url, err)
 		}
 	}
-	for _, options := range []Options{{MaxRecords: -1}, {MaxBytes: 1000}, {MaxBytes: -1}} {
+	for _, options := range []Options{{MaxRecords: -1}, {MaxRecords: 1}, {MaxBytes: minBytes - 1}, {MaxBytes: -1}} {
 		options.URL = "http://127.0.0.1:1"
 		if _, err := New(options); err == nil {
 			t.Errorf("%+v is accepted", options)

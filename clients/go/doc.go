@@ -20,7 +20,7 @@
 // so that malformed UTF-8, NUL characters and texts beyond their limit are refused there, each
 // record for itself, logged here without its content and counted as rejected. Only what cannot be
 // sent at all is refused by the Record methods: NaN and infinite numbers, times outside the years
-// 1 to 9999, and more than 512 KiB of text in one record.
+// 1 to 9999, and more than 511 KiB of text in one record.
 //
 // # Accounting
 //
