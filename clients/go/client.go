@@ -82,8 +82,10 @@ type Client struct {
 	stats Stats
 	lanes [kinds]pace
 	// refused are the records that a Record method rejected, and refusal why it did the last.
-	refused  uint64
-	refusal  error
+	refused uint64
+	refusal error
+	// hasNews: something was lost that the sender has not told.
+	hasNews  bool
 	isClosed bool
 	// isIdle: the sender sleeps and wants to be woken.
 	isIdle   bool
@@ -258,9 +260,9 @@ func (c *Client) refuse(k kind, id eventID, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.stats.Recorded++
-	c.left(k, id, Rejected)
 	c.refused++
 	c.refusal = err
+	c.left(k, id, Rejected)
 }
 
 // dropOldest makes room; false when all that is left is in flight.
@@ -284,6 +286,11 @@ func (c *Client) left(k kind, id eventID, outcome Outcome) {
 	}
 	if c.observe != nil {
 		c.observe(Observation{k.String(), id.String(), outcome})
+	}
+	// Once is enough: until the sender has told it, it knows when to.
+	if !c.hasNews {
+		c.hasNews = true
+		c.stir()
 	}
 }
 

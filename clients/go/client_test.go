@@ -486,6 +486,28 @@ func TestRefusesWhatCannotBeSent(t *testing.T) {
 	}
 }
 
+func TestTellsWhatWasLostThoughNothingIsSent(t *testing.T) {
+	f := startFake(t)
+	log := &logBuffer{}
+	c := start(t, Options{URL: f.URL, Logger: slog.New(slog.NewTextHandler(log, nil))}, quick())
+	// The sender sleeps by now.
+	time.Sleep(50 * time.Millisecond)
+	refused := CostSnapshot{SandboxID: "a", CPUHours: math.NaN()}
+	_ = c.RecordCostSnapshot(t.Context(), refused)
+	eventually(t, "a word about it", func() bool { return log.String() != "" })
+	for range 1_000 {
+		_ = c.RecordCostSnapshot(t.Context(), refused)
+	}
+	time.Sleep(50 * time.Millisecond)
+	if text := log.String(); strings.Count(text, "\n") != 1 || !strings.Contains(text, "a number is NaN") {
+		t.Errorf("the log is:\n%s", text)
+	}
+	closeClean(t, c)
+	if text := log.String(); !strings.Contains(text, "records=1000") {
+		t.Errorf("after the close the log is:\n%s", text)
+	}
+}
+
 func TestACloseEndsWithItsContextWhateverTheSidecarDoes(t *testing.T) {
 	t.Run("away", func(t *testing.T) { closeInTime(t, "http://127.0.0.1:1") })
 	t.Run("black hole", func(t *testing.T) {

@@ -67,16 +67,8 @@ func (j *journalist) reject(k kind, r receipt, eventID string) {
 	}
 }
 
-// tell tells the losses that are new, at most every ten seconds; isLast tells them in any case. It
-// returns when to call again, a zero time where there is nothing to tell.
-func (j *journalist) tell(l losses, isLast bool) time.Time {
-	if l.dropped == j.toldDropped && l.refused == j.toldRefused && j.rejected.count == 0 {
-		return time.Time{}
-	}
-	now := time.Now()
-	if due := j.toldAt.Add(logEvery); due.After(now) && !isLast {
-		return due
-	}
+// tell tells the losses that are new.
+func (j *journalist) tell(l losses, now time.Time) {
 	if n := l.dropped - j.toldDropped; n > 0 {
 		j.logger.Warn("dropped records: the ring was full, or the client closed", "records", n)
 	}
@@ -88,7 +80,6 @@ func (j *journalist) tell(l losses, isLast bool) time.Time {
 			"last_kind", r.kind.String(), "last_problem", r.problem, "last_event_id", r.eventID)
 	}
 	j.toldAt, j.toldDropped, j.toldRefused, j.rejected = now, l.dropped, l.refused, rejections{}
-	return time.Time{}
 }
 
 // abandoned tells what was left at the end of a close.

@@ -63,7 +63,7 @@ func (c *Client) run() {
 		if batch != nil {
 			c.send(k, batch)
 		}
-		due := c.log.tell(c.losses(), false)
+		due := c.tellLosses(false)
 		if batch == nil {
 			c.sleep(earliest(until, due))
 		}
@@ -219,6 +219,7 @@ func (c *Client) settle(k kind, batch []*record, answer receipt) {
 	c.stats.Rejected += answer.rejectedCount
 	c.stats.Unconfirmed += n - answer.stored - answer.duplicates - answer.rejectedCount
 	if answer.rejectedCount > 0 {
+		c.hasNews = true
 		id := ""
 		if len(answer.rejected) > 0 {
 			id = batch[answer.rejected[0].Index].id.String()
@@ -246,11 +247,25 @@ func (c *Client) end() {
 	if left > 0 {
 		c.log.abandoned(left)
 	}
-	c.log.tell(c.losses(), true)
+	c.tellLosses(true)
 }
 
-func (c *Client) losses() losses {
+// tellLosses tells the losses that are new, at most every ten seconds; isLast tells them in any case. It
+// returns when to call again, a zero time where there is nothing to tell.
+func (c *Client) tellLosses(isLast bool) time.Time {
 	c.mu.Lock()
-	defer c.mu.Unlock()
-	return losses{c.stats.Dropped, c.refused, c.refusal}
+	if !c.hasNews {
+		c.mu.Unlock()
+		return time.Time{}
+	}
+	now := time.Now()
+	if due := c.log.toldAt.Add(logEvery); due.After(now) && !isLast {
+		c.mu.Unlock()
+		return due
+	}
+	c.hasNews = false
+	l := losses{c.stats.Dropped, c.refused, c.refusal}
+	c.mu.Unlock()
+	c.log.tell(l, now)
+	return time.Time{}
 }
