@@ -56,7 +56,7 @@ type Options struct {
 	// behind a Unix socket. Empty makes a no-op client.
 	URL string
 	// Logger gets what an operator should know; slog.Default() when nil. No record's content is
-	// ever logged.
+	// ever logged, and nothing waits for a log that blocks.
 	Logger *slog.Logger
 	// MaxRecords and MaxBytes bound the ring; 0 means the default, and the least are 2 records and
 	// 1 MiB. A record counts its texts and some hundred bytes more.
@@ -135,7 +135,7 @@ func newClient(options Options, pacing pacing) (*Client, error) {
 	c := &Client{
 		ring:    newRing(maxRecords, maxBytes),
 		api:     api,
-		log:     &journalist{logger: logger},
+		log:     &journalist{scribe: newScribe(logger.Handler())},
 		observe: options.Observe,
 		pacing:  pacing,
 		wake:    make(chan struct{}, 1),
@@ -255,7 +255,7 @@ func check(sec int64, size int, numbers *[maxNumbers]float64) error {
 	return nil
 }
 
-// refuse counts a record that cannot be sent; the sender logs it, since a log may block.
+// refuse counts a record that cannot be sent; the sender tells it.
 func (c *Client) refuse(k kind, id eventID, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -352,6 +352,7 @@ func (c *Client) Shutdown(ctx context.Context) error {
 		c.abandon()
 		<-c.done
 	}
+	c.log.scribe.wait(ctx)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.closeErr

@@ -533,6 +533,40 @@ func TestACloseEndsWithItsContextWhateverTheSidecarDoes(t *testing.T) {
 	})
 }
 
+// stuckLog is a log that does not return until the test is over.
+type stuckLog struct {
+	slog.Handler
+	over chan struct{}
+}
+
+func (stuckLog) Enabled(context.Context, slog.Level) bool    { return true }
+func (l stuckLog) Handle(context.Context, slog.Record) error { <-l.over; return nil }
+
+func TestALogThatBlocksHoldsUpNeitherTheRecordsNorTheClose(t *testing.T) {
+	f := startFake(t)
+	log := stuckLog{over: make(chan struct{})}
+	defer close(log.over)
+	c := start(t, Options{URL: f.URL, Logger: slog.New(log)}, quick())
+	// Of each failure and each recovery there is a note.
+	for i := range maxNotes {
+		f.set(func(w http.ResponseWriter, _ request) bool { w.WriteHeader(503); return true })
+		failed := c.Stats().FailedAttempts
+		audit(t, c, i, i+1)
+		eventually(t, "a failure", func() bool { return c.Stats().FailedAttempts > failed })
+		f.set(nil)
+		eventually(t, "a recovery", func() bool { return c.Stats().Queued == 0 })
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	defer cancel()
+	began := time.Now()
+	if err := c.Shutdown(ctx); err != nil {
+		t.Error(err)
+	}
+	if took := time.Since(began); took > 2*time.Second {
+		t.Errorf("the close took %s", took)
+	}
+}
+
 func closeInTime(t *testing.T, url string) {
 	t.Helper()
 	c := start(t, Options{URL: url}, quick())
@@ -603,6 +637,7 @@ func TestGivesUpOnARequestThatHangs(t *testing.T) {
 	c := start(t, Options{URL: f.URL, Logger: slog.New(slog.NewTextHandler(log, nil))}, p)
 	audit(t, c, 0, 5)
 	eventually(t, "the records", func() bool { return c.Stats().Stored == 5 })
+	closeClean(t, c)
 	if !strings.Contains(log.String(), "no answer within 100ms") {
 		t.Errorf("the log is:\n%s", log)
 	}

@@ -8,10 +8,10 @@ import (
 // logEvery is how often the same thing is told again.
 const logEvery = 10 * time.Second
 
-// journalist tells an operator what happens, without any record's content. Only the sender calls
-// it, since a log may block.
+// journalist decides what an operator is told, without any record's content. Only the sender calls
+// it.
 type journalist struct {
-	logger *slog.Logger
+	scribe *scribe
 
 	toldFailure [kinds]time.Time
 
@@ -46,13 +46,13 @@ func (j *journalist) failed(k kind, p pace, err error, queued int) {
 		return
 	}
 	j.toldFailure[k] = now
-	j.logger.Warn("the storage sidecar did not take records; they wait",
+	j.scribe.note(slog.LevelWarn, "the storage sidecar did not take records; they wait",
 		"kind", k.String(), "reason", err.Error(), "failures", p.failures, "queued", queued)
 }
 
 // recovered tells the end of a lane's failures.
 func (j *journalist) recovered(k kind, p pace, queued int) {
-	j.logger.Info("the storage sidecar takes records again",
+	j.scribe.note(slog.LevelInfo, "the storage sidecar takes records again",
 		"kind", k.String(), "failures", p.failures, "after", time.Since(p.since).Round(time.Millisecond).String(),
 		"queued", queued)
 }
@@ -70,13 +70,13 @@ func (j *journalist) reject(k kind, r receipt, eventID string) {
 // tell tells the losses that are new.
 func (j *journalist) tell(l losses, now time.Time) {
 	if n := l.dropped - j.toldDropped; n > 0 {
-		j.logger.Warn("dropped records: the ring was full, or the client closed", "records", n)
+		j.scribe.note(slog.LevelWarn, "dropped records: the ring was full, or the client closed", "records", n)
 	}
 	if n := l.refused - j.toldRefused; n > 0 {
-		j.logger.Warn("refused records that cannot be sent", "records", n, "last_reason", l.why.Error())
+		j.scribe.note(slog.LevelWarn, "refused records that cannot be sent", "records", n, "last_reason", l.why.Error())
 	}
 	if r := j.rejected; r.count > 0 {
-		j.logger.Warn("the storage sidecar rejected records", "records", r.count,
+		j.scribe.note(slog.LevelWarn, "the storage sidecar rejected records", "records", r.count,
 			"last_kind", r.kind.String(), "last_problem", r.problem, "last_event_id", r.eventID)
 	}
 	j.toldAt, j.toldDropped, j.toldRefused, j.rejected = now, l.dropped, l.refused, rejections{}
@@ -84,6 +84,6 @@ func (j *journalist) tell(l losses, now time.Time) {
 
 // abandoned tells what was left at the end of a close.
 func (j *journalist) abandoned(records int) {
-	j.logger.Error("the close had to end before all records were sent", "records", records)
+	j.scribe.note(slog.LevelError, "the close had to end before all records were sent", "records", records)
 	j.toldDropped += uint64(records)
 }

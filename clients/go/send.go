@@ -54,6 +54,7 @@ type pace struct {
 // pause, and sleeps when there is none.
 func (c *Client) run() {
 	defer close(c.done)
+	defer c.log.scribe.end()
 	defer c.api.close()
 	for c.drain.Err() == nil {
 		k, batch, until, isDone := c.next()

@@ -1,0 +1,69 @@
+package storageclient
+
+import (
+	"context"
+	"log/slog"
+	"time"
+)
+
+const (
+	// maxNotes wait for the log at most; what comes beyond is left out, and counted in the next note.
+	maxNotes = 64
+	// logGrace is what a close whose time is over gives a log that works for its last notes.
+	logGrace = 100 * time.Millisecond
+)
+
+// scribe writes notes to the log in a goroutine of its own: a log may block, and must then hold up
+// neither the sender nor a close.
+type scribe struct {
+	handler slog.Handler
+	notes   chan slog.Record
+	omitted int
+	// done is closed when the last note has been written.
+	done chan struct{}
+}
+
+func newScribe(handler slog.Handler) *scribe {
+	s := &scribe{handler: handler, notes: make(chan slog.Record, maxNotes), done: make(chan struct{})}
+	go func() {
+		defer close(s.done)
+		for note := range s.notes {
+			// A log that fails has nowhere to say so.
+			_ = handler.Handle(context.Background(), note)
+		}
+	}()
+	return s
+}
+
+// note has a note written, with the time of now. It never waits.
+func (s *scribe) note(level slog.Level, message string, args ...any) {
+	if !s.handler.Enabled(context.Background(), level) {
+		return
+	}
+	note := slog.NewRecord(time.Now(), level, message, 0)
+	note.Add(args...)
+	if s.omitted > 0 {
+		note.Add("notes_omitted", s.omitted)
+	}
+	select {
+	case s.notes <- note:
+		s.omitted = 0
+	default:
+		s.omitted++
+	}
+}
+
+// end lets the scribe end after the notes that it has. There must be none after it.
+func (s *scribe) end() { close(s.notes) }
+
+// wait waits until all notes are written, until the context ends, or a moment more.
+func (s *scribe) wait(ctx context.Context) {
+	select {
+	case <-s.done:
+	case <-ctx.Done():
+		select {
+		case <-s.done:
+		case <-time.After(logGrace):
+		}
+	}
+}
