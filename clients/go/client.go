@@ -90,16 +90,16 @@ type Client struct {
 	// isIdle: the sender sleeps and wants to be woken.
 	isIdle   bool
 	closeErr error
+	// deadline is when the close must have ended; zero where it has none, or has not begun.
+	deadline time.Time
+	// cut ends the request that is under way.
+	cut context.CancelFunc
 
 	wake chan struct{}
-	// closing ends when Shutdown begins, drain when its time is over; done is closed when the sender
-	// has ended.
-	closing      context.Context
-	beginClosing context.CancelFunc
-	drain        context.Context
-	abandon      context.CancelFunc
-	deadline     time.Time
-	done         chan struct{}
+	// drain ends when a close's time is over; done is closed when the sender has ended.
+	drain   context.Context
+	abandon context.CancelFunc
+	done    chan struct{}
 }
 
 // New makes a client and starts its sender. The sidecar need not be there yet.
@@ -146,7 +146,6 @@ func newClient(options Options, pacing pacing) (*Client, error) {
 	for k := range c.lanes {
 		c.lanes[k].limit = c.pacing.maxRecords
 	}
-	c.closing, c.beginClosing = context.WithCancel(context.Background())
 	c.drain, c.abandon = context.WithCancel(context.Background())
 	go c.run()
 	return c, nil
@@ -330,7 +329,7 @@ func (c *Client) Close() error {
 // sidecar's 202.
 //
 // The error tells how many records were left; they are counted as dropped. It may be called more
-// than once: the first context to end ends the drain.
+// than once: the nearest deadline counts, and the first context to end ends the drain.
 func (c *Client) Shutdown(ctx context.Context) error {
 	if c.ring == nil {
 		return nil
@@ -338,14 +337,15 @@ func (c *Client) Shutdown(ctx context.Context) error {
 	c.mu.Lock()
 	if !c.isClosed {
 		c.isClosed = true
-		c.deadline, _ = ctx.Deadline()
 		for k := range c.lanes {
 			c.lanes[k].until = time.Time{}
 		}
+		c.stir()
 	}
-	c.stir()
+	if deadline, ok := ctx.Deadline(); ok && (c.deadline.IsZero() || deadline.Before(c.deadline)) {
+		c.hasten(deadline)
+	}
 	c.mu.Unlock()
-	c.beginClosing()
 	select {
 	case <-c.done:
 	case <-ctx.Done():

@@ -620,6 +620,36 @@ func TestAClosingClientDoesNotWaitForSlowStorage(t *testing.T) {
 	}
 }
 
+func TestASecondCloseWithANearerDeadlineShortensTheWait(t *testing.T) {
+	f := startFake(t)
+	over := make(chan struct{})
+	// Storage never comes: what does not wait for it is answered.
+	f.set(func(w http.ResponseWriter, r request) bool {
+		if r.prefer != "" {
+			<-over
+		}
+		reply(w, 202, map[string]any{"accepted": len(r.lines), "rejected_count": 0, "rejected": []rejection{}})
+		return true
+	})
+	c := start(t, Options{URL: f.URL}, quick())
+	defer close(over)
+	audit(t, c, 0, 5)
+	first := make(chan error, 1)
+	go func() { first <- c.Shutdown(context.Background()) }()
+	eventually(t, "the first request", func() bool { return len(f.all()) == 1 })
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+	defer cancel()
+	if err := c.Shutdown(ctx); err != nil {
+		t.Error(err)
+	}
+	if err := <-first; err != nil {
+		t.Error(err)
+	}
+	if s := c.Stats(); s.Unconfirmed != 5 {
+		t.Errorf("stats are %+v", s)
+	}
+}
+
 func TestGivesUpOnARequestThatHangs(t *testing.T) {
 	f := startFake(t)
 	var hung atomic.Bool

@@ -163,31 +163,28 @@ func (c *Client) send(k kind, batch []*record) {
 }
 
 // attempt bounds one request. While the client closes, the time that is left is parted, so that a
-// storage that is slow and a sidecar that hangs each leave time for another try; a request that was
-// under way when the close began is cut as well.
+// storage that is slow and a sidecar that hangs each leave time for another try.
 func (c *Client) attempt() (context.Context, time.Duration, context.CancelFunc) {
-	wait, timeout := c.pacing.wait, c.pacing.timeout
-	if c.closing.Err() != nil {
-		if left, ok := c.timeLeft(); ok {
-			wait = min(wait, left/4)
-			timeout = min(timeout, max(left/2, 250*time.Millisecond))
-		}
-	}
-	ctx, cancel := context.WithTimeoutCause(c.drain, timeout, fmt.Errorf("no answer within %s", timeout.Round(time.Millisecond)))
-	stop := context.AfterFunc(c.closing, func() {
-		if left, ok := c.timeLeft(); ok {
-			cut := time.AfterFunc(left/3, cancel)
-			context.AfterFunc(ctx, func() { cut.Stop() })
-		}
-	})
-	return ctx, wait, func() { stop(); cancel() }
-}
-
-// timeLeft tells how long the close may take; false where it has no deadline.
-func (c *Client) timeLeft() (time.Duration, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return time.Until(c.deadline), !c.deadline.IsZero()
+	wait, timeout := c.pacing.wait, c.pacing.timeout
+	if !c.deadline.IsZero() {
+		left := time.Until(c.deadline)
+		wait = min(wait, left/4)
+		timeout = min(timeout, max(left/2, 250*time.Millisecond))
+	}
+	ctx, cancel := context.WithTimeoutCause(c.drain, timeout, fmt.Errorf("no answer within %s", timeout.Round(time.Millisecond)))
+	c.cut = cancel
+	return ctx, wait, cancel
+}
+
+// hasten brings the end of the close nearer. A request that is under way may wait for storage for longer
+// than there is time: it is cut in good time for another one.
+func (c *Client) hasten(deadline time.Time) {
+	c.deadline = deadline
+	if c.cut != nil {
+		time.AfterFunc(time.Until(deadline)/3, c.cut)
+	}
 }
 
 // pause sets when a lane may try again after a failure.
