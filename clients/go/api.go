@@ -119,20 +119,39 @@ func (a *api) do(request *http.Request) (*http.Response, []byte, error) {
 		if errors.As(err, &withURL) {
 			err = withURL.Err
 		}
-		if cause := context.Cause(request.Context()); cause != nil {
-			err = cause
-		}
-		return nil, nil, err
+		return nil, nil, because(request.Context(), err)
 	}
 	defer response.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(response.Body, maxAnswerBytes+1))
 	if err != nil {
-		return nil, nil, fmt.Errorf("the answer broke off: %w", err)
+		return nil, nil, fmt.Errorf("the answer broke off: %w", because(request.Context(), err))
 	}
 	if len(body) > maxAnswerBytes {
 		return nil, nil, fmt.Errorf("the answer is larger than %d bytes", maxAnswerBytes)
 	}
 	return response, body, nil
+}
+
+// because is why a request failed: the end of its context, where that came first.
+func because(ctx context.Context, err error) error {
+	if cause := context.Cause(ctx); cause != nil {
+		return cause
+	}
+	return err
+}
+
+// timeoutError is a request that took so long; it is a context.DeadlineExceeded.
+type timeoutError time.Duration
+
+func (e timeoutError) Error() string {
+	return "no answer within " + time.Duration(e).Round(time.Millisecond).String()
+}
+
+func (timeoutError) Unwrap() error { return context.DeadlineExceeded }
+
+// bounded bounds the time of a request.
+func bounded(ctx context.Context, timeout time.Duration) (context.Context, context.CancelFunc) {
+	return context.WithTimeoutCause(ctx, timeout, timeoutError(timeout))
 }
 
 func (a *api) close() { a.transport.CloseIdleConnections() }

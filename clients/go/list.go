@@ -37,7 +37,9 @@ func (e *StatusError) Error() string {
 //
 // An event that another program stored with a time that is not RFC 3339 has a zero Time.
 //
-// A no-op client has no events. The error is a *StatusError where the sidecar answered otherwise.
+// It ends with its context, and where the sidecar has not answered for a page in 35 s, with an error that
+// wraps context.DeadlineExceeded. The error is a *StatusError where the sidecar answered otherwise. A no-op
+// client has no events.
 func (c *Client) ListAuditEvents(ctx context.Context, f AuditFilter) ([]AuditEvent, error) {
 	if c.ring == nil {
 		return nil, nil
@@ -62,7 +64,7 @@ func (c *Client) ListAuditEvents(ctx context.Context, f AuditFilter) ([]AuditEve
 			items = min(items, f.Limit-len(events))
 		}
 		query.Set("limit", strconv.Itoa(items))
-		page, err := c.api.auditPage(ctx, query)
+		page, err := c.auditPage(ctx, query)
 		if err != nil {
 			return nil, err
 		}
@@ -99,8 +101,10 @@ func (i auditItem) event() AuditEvent {
 	return AuditEvent{when, i.Actor, i.Action, i.Resource, i.SandboxID, i.Details}
 }
 
-func (a *api) auditPage(ctx context.Context, query url.Values) (auditPage, error) {
-	status, body, err := a.get(ctx, auditPath, query)
+func (c *Client) auditPage(ctx context.Context, query url.Values) (auditPage, error) {
+	ctx, cancel := bounded(ctx, c.pacing.listTimeout)
+	defer cancel()
+	status, body, err := c.api.get(ctx, auditPath, query)
 	if err != nil {
 		return auditPage{}, fmt.Errorf("storageclient: cannot list audit events: %w", err)
 	}

@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 )
@@ -93,5 +94,31 @@ func TestAListTellsWhyThereIsNone(t *testing.T) {
 	cancel()
 	if _, err := c.ListAuditEvents(ctx, AuditFilter{Actor: "ana"}); !errors.Is(err, context.Canceled) {
 		t.Errorf("the error is %v", err)
+	}
+}
+
+func TestAListGivesUpOnASidecarThatHangs(t *testing.T) {
+	for name, answer := range map[string]func(w http.ResponseWriter){
+		"before its answer": func(http.ResponseWriter) {},
+		"in its answer":     func(w http.ResponseWriter) { _ = http.NewResponseController(w).Flush() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			over := make(chan struct{})
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				answer(w)
+				<-over
+			}))
+			defer server.Close()
+			defer close(over)
+			p := quick()
+			p.listTimeout = 50 * time.Millisecond
+			c := start(t, Options{URL: server.URL}, p)
+			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+			defer cancel()
+			_, err := c.ListAuditEvents(ctx, AuditFilter{})
+			if !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "no answer within 50ms") {
+				t.Errorf("the error is %v", err)
+			}
+		})
 	}
 }

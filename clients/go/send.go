@@ -17,6 +17,9 @@ type pacing struct {
 	// wait is what a request prefers to wait for storage; it is given up after timeout.
 	wait    time.Duration
 	timeout time.Duration
+	// listTimeout is how long a list waits for a page: longer than the sidecar, which answers 503 after
+	// 30 s without one.
+	listTimeout time.Duration
 	// The n-th attempt in a row to fail is followed by a pause of up to firstPause * 2^n, and at most
 	// maxPause, chosen at random: clients that lost one sidecar do not come back in step.
 	firstPause time.Duration
@@ -32,6 +35,7 @@ var defaultPacing = pacing{
 	maxBytes:      1 << 20,
 	wait:          10 * time.Second,
 	timeout:       15 * time.Second,
+	listTimeout:   35 * time.Second,
 	firstPause:    100 * time.Millisecond,
 	maxPause:      5 * time.Second,
 	maxRetryAfter: time.Minute,
@@ -173,7 +177,7 @@ func (c *Client) attempt() (context.Context, time.Duration, context.CancelFunc) 
 		wait = min(wait, left/4)
 		timeout = min(timeout, max(left/2, 250*time.Millisecond))
 	}
-	ctx, cancel := context.WithTimeoutCause(c.drain, timeout, fmt.Errorf("no answer within %s", timeout.Round(time.Millisecond)))
+	ctx, cancel := bounded(c.drain, timeout)
 	c.cut = cancel
 	return ctx, wait, cancel
 }
