@@ -2,6 +2,8 @@ package storageclient
 
 import (
 	"encoding/json"
+	"fmt"
+	"mime"
 	"net/http"
 	"strconv"
 	"strings"
@@ -86,6 +88,10 @@ type document struct {
 	Detail        string      `json:"detail"`
 }
 
+// problemType is how the sidecar says what is wrong (RFC 9457). A refusal in another type is someone
+// else's, such as a proxy's or that of a program which has the port by mistake, and must cost no record.
+const problemType = "application/problem+json"
+
 // read interprets an answer about n records. The status decides; 201 and 202 take the records out of the ring
 // whatever the body says, since sending them again would not be better understood.
 func read(status int, header http.Header, body []byte, n int) (receipt, error) {
@@ -94,30 +100,46 @@ func read(status int, header http.Header, body []byte, n int) (receipt, error) {
 	if json.Unmarshal(body, &d) == nil && d.RejectedCount != nil {
 		said = receipt{d.Stored, d.Duplicates, *d.RejectedCount, d.Rejected}.about(n)
 	}
-	f := &failure{reason: "the sidecar answered " + strconv.Itoa(status)}
-	if d.Detail != "" {
-		f.reason += ": " + truncate(d.Detail)
-	}
-	f.retryAfter = retryAfter(header.Get("Retry-After"), time.Now())
+	mediaType, _, _ := mime.ParseMediaType(header.Get("Content-Type"))
+	isProblem := mediaType == problemType
 	switch {
 	case status == http.StatusCreated:
 		return said, nil
 	case status == http.StatusAccepted:
 		said.stored, said.duplicates = 0, 0
 		return said, nil
-	case status == http.StatusBadRequest && said.rejectedCount == uint64(n):
+	case status == http.StatusBadRequest && isProblem && said.rejectedCount == uint64(n):
 		return said, nil
-	case status == http.StatusBadRequest, status == http.StatusRequestEntityTooLarge,
-		status == http.StatusUnprocessableEntity:
-		f.verdict = spoilt
+	}
+	f := &failure{
+		verdict:    judge(status, isProblem),
+		retryAfter: retryAfter(header.Get("Retry-After"), time.Now()),
+		reason:     "the sidecar answered " + strconv.Itoa(status),
+	}
+	switch {
+	case isProblem && d.Detail != "":
+		f.reason += ": " + truncate(d.Detail)
+	case !isProblem && f.verdict == unready:
+		f.reason = fmt.Sprintf("the answer %d is not a storage sidecar's: check the sidecar's URL", status)
+	}
+	return receipt{}, f
+}
+
+func judge(status int, isProblem bool) verdict {
+	switch {
 	case status >= http.StatusInternalServerError:
-		f.verdict = strained
+		return strained
+	case status == http.StatusRequestEntityTooLarge && !isProblem:
+		// A proxy takes less than the sidecar: with less at a time the records may pass.
+		return strained
+	case isProblem && (status == http.StatusBadRequest || status == http.StatusRequestEntityTooLarge ||
+		status == http.StatusUnprocessableEntity):
+		return spoilt
 	default:
 		// 404, 421 and the like are about the address and not about the records, which wait until it
 		// is mended.
-		f.verdict = unready
+		return unready
 	}
-	return receipt{}, f
 }
 
 // retryAfter reads the header's seconds or date (RFC 9110, section 10.2.3); 0 where there is none.

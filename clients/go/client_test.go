@@ -284,20 +284,27 @@ func TestHalvesWhatIsTooLargeAndRejectsWhatIsTooLargeAlone(t *testing.T) {
 }
 
 func TestKeepsRecordsWhileTheAddressIsNotASidecars(t *testing.T) {
-	for _, status := range []int{200, 302, 401, 404, 421, 429} {
+	for _, status := range []int{200, 302, 400, 401, 404, 413, 421, 422, 429} {
 		t.Run(fmt.Sprint(status), func(t *testing.T) {
 			f := startFake(t)
-			f.set(func(w http.ResponseWriter, _ request) bool {
+			f.set(func(w http.ResponseWriter, r request) bool {
 				w.Header().Set("Location", "/elsewhere")
+				w.Header().Set("Content-Type", "application/json; charset=utf-8")
 				w.WriteHeader(status)
+				_, _ = fmt.Fprintf(w, `{"detail":%q,"rejected_count":%d}`, r.lines, len(r.lines))
 				return true
 			})
-			c := start(t, Options{URL: f.URL}, quick())
+			log := &logBuffer{}
+			c := start(t, Options{URL: f.URL, Logger: slog.New(slog.NewTextHandler(log, nil))}, quick())
 			audit(t, c, 0, 3)
-			eventually(t, "failures", func() bool { return c.Stats().FailedAttempts > 2 })
+			// Often enough to be alone in the end.
+			eventually(t, "failures", func() bool { return c.Stats().FailedAttempts > 5 })
 			f.set(nil)
 			closeClean(t, c)
 			wantDetails(t, f.records("/v1/audit-events"), 0, 3)
+			if text := log.String(); !strings.Contains(text, fmt.Sprint(status)) || strings.Contains(text, "sbx-1") {
+				t.Errorf("the log is:\n%s", text)
+			}
 		})
 	}
 }

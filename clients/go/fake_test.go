@@ -116,7 +116,11 @@ func (f *fakeSidecar) store(req request) map[string]any {
 }
 
 func reply(w http.ResponseWriter, status int, document any) {
-	w.Header().Set("Content-Type", "application/json")
+	mediaType := "application/json"
+	if status >= 400 {
+		mediaType = problemType
+	}
+	w.Header().Set("Content-Type", mediaType)
 	w.WriteHeader(status)
 	_ = json.NewEncoder(w).Encode(document)
 }
