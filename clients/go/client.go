@@ -144,7 +144,7 @@ func newClient(options Options, pacing pacing) (*Client, error) {
 	c.pacing.maxRecords = min(pacing.maxRecords, maxRecords/2)
 	c.pacing.maxBytes = min(pacing.maxBytes, maxBytes/2)
 	for k := range c.lanes {
-		c.lanes[k].limit = c.pacing.maxRecords
+		c.lanes[k].limit, c.lanes[k].ceiling = c.pacing.maxRecords, c.pacing.maxRecords
 	}
 	c.drain, c.abandon = context.WithCancel(context.Background())
 	go c.run()

@@ -128,6 +128,7 @@ func TestSendsInLargeBatchesOfOneKindWhatGathered(t *testing.T) {
 	eventually(t, "the first request", func() bool { return len(f.all()) == 1 })
 	audit(t, c, 1, 9_000)
 	close(release)
+	eventually(t, "an empty ring", func() bool { return c.Stats().Queued == 0 })
 	closeClean(t, c)
 	wantDetails(t, f.records("/v1/audit-events"), 0, 9_000)
 	requests := f.all()
@@ -280,6 +281,47 @@ func TestHalvesWhatIsTooLargeAndRejectsWhatIsTooLargeAlone(t *testing.T) {
 	wantDetails(t, f.records("/v1/audit-events"), 0, 60)
 	if s := c.Stats(); s.Stored != 60 || s.Rejected != 1 {
 		t.Errorf("stats are %+v", s)
+	}
+}
+
+func TestASmallQueueIsNotAskedForTooMuchAgainAndAgain(t *testing.T) {
+	f := startFake(t)
+	release := make(chan struct{})
+	const room = 250
+	f.set(func(w http.ResponseWriter, r request) bool {
+		<-release
+		isTooLarge := len(r.lines) > room
+		if isTooLarge {
+			reply(w, 413, map[string]any{"detail": "these records exceed the whole queue"})
+		}
+		return isTooLarge
+	})
+	c := start(t, Options{URL: f.URL}, quick())
+	audit(t, c, 0, 1)
+	eventually(t, "the first request", func() bool { return len(f.all()) == 1 })
+	audit(t, c, 1, 9_001)
+	close(release)
+	eventually(t, "an empty ring", func() bool { return c.Stats().Queued == 0 })
+	// 4,000, 2,000, 1,000 and 500.
+	if s := c.Stats(); s.Stored != 9_001 || s.FailedAttempts != 4 {
+		t.Errorf("stats are %+v", s)
+	}
+	wantDetails(t, f.records("/v1/audit-events"), 0, 9_001)
+}
+
+func TestTriesLargerBatchesAgainAfterManySuccesses(t *testing.T) {
+	p := pace{limit: 500, ceiling: 500}
+	for range raiseAfter - 1 {
+		p = p.succeed(4_000)
+	}
+	if p.limit != 500 {
+		t.Errorf("the limit is %d before its time", p.limit)
+	}
+	for range 3 * raiseAfter {
+		p = p.succeed(4_000)
+	}
+	if p.limit != 4_000 {
+		t.Errorf("the limit is still %d", p.limit)
 	}
 }
 

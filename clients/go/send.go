@@ -50,8 +50,25 @@ type pace struct {
 	failures int
 	since    time.Time
 	// limit of a batch's records: halved where a batch may be too much, or may hold a record that
-	// spoils it; doubled by each success.
+	// spoils it; doubled by each success, up to ceiling.
 	limit int
+	// ceiling is what remains of the last batch that was refused for being what it was: a sidecar whose
+	// queue is small would else refuse every second batch. After raiseAfter successes it is tried again.
+	ceiling   int
+	successes int
+}
+
+// raiseAfter is how many successes it takes to try a larger batch than the last that was refused.
+const raiseAfter = 1_000
+
+// succeed is the pace after a success; most records are in any batch.
+func (p pace) succeed(most int) pace {
+	next := pace{ceiling: p.ceiling, successes: p.successes + 1}
+	if next.successes >= raiseAfter {
+		next.ceiling, next.successes = min(2*p.ceiling, most), 0
+	}
+	next.limit = min(2*p.limit, next.ceiling)
+	return next
 }
 
 // run is the sender: it sends the lane whose first record is the oldest of all lanes that do not
@@ -138,16 +155,19 @@ func (c *Client) send(k kind, batch []*record) {
 	var f *failure
 	isSpoilt := errors.As(err, &f) && f.verdict == spoilt
 	if isSpoilt && len(batch) == 1 {
+		// The larger ones may have been refused for this record's sake.
+		lane.ceiling = c.pacing.maxRecords
 		answer, err = receipt{rejectedCount: 1, rejected: []rejection{{Problem: f.reason}}}, nil
 	}
 	switch {
 	case err == nil:
 		c.settle(k, batch, answer)
-		*lane = pace{limit: min(before.limit*2, c.pacing.maxRecords)}
+		*lane = lane.succeed(c.pacing.maxRecords)
 	case isSpoilt:
 		c.ring.release(k)
 		c.stats.FailedAttempts++
 		lane.limit = len(batch) / 2
+		lane.ceiling, lane.successes = lane.limit, 0
 	default:
 		c.ring.release(k)
 		c.stats.FailedAttempts++
