@@ -12,6 +12,7 @@ import (
 
 // receipt is what an answer says of a batch's records.
 type receipt struct {
+	status        int
 	stored        uint64
 	duplicates    uint64
 	rejectedCount uint64
@@ -33,7 +34,7 @@ func (r receipt) about(n int) receipt {
 		isSane = isSane && rejection.Index >= 0 && rejection.Index < n
 	}
 	if !isSane {
-		return receipt{}
+		return receipt{status: r.status}
 	}
 	return r
 }
@@ -96,9 +97,9 @@ const problemType = "application/problem+json"
 // whatever the body says, since sending them again would not be better understood.
 func read(status int, header http.Header, body []byte, n int) (receipt, error) {
 	var d document
-	said := receipt{}
+	said := receipt{status: status}
 	if json.Unmarshal(body, &d) == nil && d.RejectedCount != nil {
-		said = receipt{d.Stored, d.Duplicates, *d.RejectedCount, d.Rejected}.about(n)
+		said = receipt{status, d.Stored, d.Duplicates, *d.RejectedCount, d.Rejected}.about(n)
 	}
 	mediaType, _, _ := mime.ParseMediaType(header.Get("Content-Type"))
 	isProblem := mediaType == problemType

@@ -81,6 +81,10 @@ type Client struct {
 	// stats lack what the ring knows; both are guarded by mu, like all that follows.
 	stats Stats
 	lanes [kinds]pace
+	// isUnconfirmed: storage did not come in the time of the last request that waited for it; at
+	// probeAt a request waits again, however full the ring is.
+	isUnconfirmed bool
+	probeAt       time.Time
 	// refused are the records that a Record method rejected, and refusal why it did the last.
 	refused uint64
 	refusal error

@@ -57,6 +57,9 @@ func (r *ring) hasRoom(text int) bool {
 	return r.count < int(r.capacity) && r.bytes+text+slotBytes <= r.maxBytes
 }
 
+// isCrowded tells whether a quarter is taken: time to make room before there is none.
+func (r *ring) isCrowded() bool { return r.count > int(r.capacity)/4 || r.bytes > r.maxBytes/4 }
+
 // push takes a slot at the end of a lane, for the caller to fill. There must be room.
 func (r *ring) push(k kind, text []byte) *record {
 	i := r.free

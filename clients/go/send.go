@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"net/http"
 	"time"
 )
 
@@ -17,6 +18,8 @@ type pacing struct {
 	// wait is what a request prefers to wait for storage; it is given up after timeout.
 	wait    time.Duration
 	timeout time.Duration
+	// While storage is down and the ring is crowded, requests do not wait, but for one every probeEvery.
+	probeEvery time.Duration
 	// listTimeout is how long a list waits for a page: longer than the sidecar, which answers 503 after
 	// 30 s without one.
 	listTimeout time.Duration
@@ -30,11 +33,15 @@ type pacing struct {
 	closingPause time.Duration
 }
 
+// probeWait is how long a request waits to learn whether storage is back.
+const probeWait = time.Second
+
 var defaultPacing = pacing{
 	maxRecords:    4_000,
 	maxBytes:      1 << 20,
 	wait:          10 * time.Second,
 	timeout:       15 * time.Second,
+	probeEvery:    10 * time.Second,
 	listTimeout:   35 * time.Second,
 	firstPause:    100 * time.Millisecond,
 	maxPause:      5 * time.Second,
@@ -161,6 +168,7 @@ func (c *Client) send(k kind, batch []*record) {
 	}
 	switch {
 	case err == nil:
+		c.learn(answer, wait)
 		c.settle(k, batch, answer)
 		*lane = lane.succeed(c.pacing.maxRecords)
 	case isSpoilt:
@@ -186,12 +194,24 @@ func (c *Client) send(k kind, batch []*record) {
 	}
 }
 
-// attempt bounds one request. While the client closes, the time that is left is parted, so that a
-// storage that is slow and a sidecar that hangs each leave time for another try.
+// attempt bounds one request, and tells how long it waits for storage.
+//
+// Waiting keeps records here until they are durable, at the price of one batch a wait while storage is
+// down. Before the ring overflows, the sidecar's memory is the better place, which has room for more.
+//
+// While the client closes, the time that is left is parted, so that a storage that is slow and a sidecar
+// that hangs each leave time for another try.
 func (c *Client) attempt() (context.Context, time.Duration, context.CancelFunc) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	wait, timeout := c.pacing.wait, c.pacing.timeout
+	if c.isUnconfirmed && c.ring.isCrowded() {
+		wait = 0
+		if now := time.Now(); !c.probeAt.After(now) {
+			wait = probeWait
+			c.probeAt = now.Add(c.pacing.probeEvery)
+		}
+	}
 	if !c.deadline.IsZero() {
 		left := time.Until(c.deadline)
 		wait = min(wait, left/4)
@@ -200,6 +220,17 @@ func (c *Client) attempt() (context.Context, time.Duration, context.CancelFunc) 
 	ctx, cancel := bounded(c.drain, timeout)
 	c.cut = cancel
 	return ctx, wait, cancel
+}
+
+// learn notes whether storage confirmed what it had so long for.
+func (c *Client) learn(answer receipt, wait time.Duration) {
+	switch {
+	case answer.status == http.StatusCreated:
+		c.isUnconfirmed = false
+	case answer.status == http.StatusAccepted && wait >= time.Second:
+		c.isUnconfirmed = true
+		c.probeAt = time.Now().Add(c.pacing.probeEvery)
+	}
 }
 
 // hasten brings the end of the close nearer. A request that is under way may wait for storage for longer

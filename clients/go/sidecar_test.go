@@ -265,3 +265,21 @@ func TestStorageThatIsDownIsWaitedForAndThenLeftToTheSidecar(t *testing.T) {
 		t.Errorf("stats are %+v", s)
 	}
 }
+
+func TestWhileStorageIsDownTheSidecarsMemoryFillsBeforeTheRing(t *testing.T) {
+	s := startSidecar(t, "STORAGE_SQLITE_PATH="+t.TempDir())
+	p := defaultPacing
+	p.wait = 5 * time.Second
+	c := start(t, Options{URL: s.url()}, p)
+	for burst := range 2 {
+		audit(t, c, 48_000*burst, 48_000*(burst+1))
+		eventually(t, "all with the sidecar", func() bool { return c.Stats().Queued < 16_384 })
+	}
+	audit(t, c, 96_000, 144_000)
+	if s := c.Stats(); s.Dropped != 0 {
+		t.Errorf("stats are %+v", s)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_ = c.Shutdown(ctx)
+}

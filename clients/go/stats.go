@@ -12,8 +12,8 @@ type Stats struct {
 	Stored uint64
 	// Duplicate records had been stored by an attempt before, whose answer was lost.
 	Duplicate uint64
-	// Unconfirmed records are in the sidecar's memory: storage took longer than the client waits, or
-	// is off.
+	// Unconfirmed records were left to the sidecar's memory: storage took longer than the client waits,
+	// or is off.
 	Unconfirmed uint64
 	// Rejected records are invalid, to the sidecar or to the Record method.
 	Rejected uint64
