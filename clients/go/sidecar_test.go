@@ -283,3 +283,15 @@ func TestWhileStorageIsDownTheSidecarsMemoryFillsBeforeTheRing(t *testing.T) {
 	cancel()
 	_ = c.Shutdown(ctx)
 }
+
+func TestASmallQueueOfASidecarDoesNotStopTheClient(t *testing.T) {
+	s := startSidecar(t, sqlite(t), "STORAGE_QUEUE_BYTES=128Ki")
+	c := start(t, Options{URL: s.url()}, defaultPacing)
+	audit(t, c, 0, 20_000)
+	if events := listed(t, c); len(events) != 20_000 {
+		t.Errorf("%d are listed; stats are %+v", len(events), c.Stats())
+	}
+	if s := c.Stats(); s.FailedAttempts > 10 {
+		t.Errorf("stats are %+v", s)
+	}
+}
