@@ -42,10 +42,7 @@ func main() {
 	}
 }
 
-// run serves until the context ends, and then stops in the order that loses nothing: load, requests,
-// what the platform records on its own, and the client last.
-//
-// listening, when not nil, is told the address.
+// run makes the parts and serves until the context ends. listening, when not nil, is told the address.
 func run(ctx context.Context, config config, logger *slog.Logger, listening func(net.Addr)) error {
 	journal, err := newJournal(config.journal)
 	if err != nil {
@@ -65,7 +62,14 @@ func run(ctx context.Context, config config, logger *slog.Logger, listening func
 		listening(listener.Addr())
 	}
 	logger.Info("listening", "address", listener.Addr().String(), "storage", client.Enabled(), "ignored", config.ignored)
+	return serve(ctx, config, logger, client, journal, listener)
+}
 
+// serve serves until the context ends, or the listener fails, and then stops in the order that loses
+// nothing: load, requests, what the platform records on its own, and the client last.
+func serve(
+	ctx context.Context, config config, logger *slog.Logger, client *storageclient.Client, journal *journal, listener net.Listener,
+) error {
 	fleet := newFleet(client, logger)
 	latency := &histogram{}
 	load := newLoad(config, listener.Addr().(*net.TCPAddr).Port)
@@ -73,18 +77,22 @@ func run(ctx context.Context, config config, logger *slog.Logger, listening func
 		Handler:           routes(fleet, client, journal, latency, load),
 		ReadHeaderTimeout: 10 * time.Second,
 	}
+	loading, stopLoading := context.WithCancel(ctx)
+	defer stopLoading()
 	background, stopBackground := context.WithCancel(context.Background())
 	defer stopBackground()
-	loadDone := load.start(ctx)
+	loadDone := load.start(loading)
 	costDone := fleet.noteCosts(background, config.costInterval)
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }()
 
+	var err error
 	select {
 	case <-ctx.Done():
 	case err = <-served:
 	}
 	logger.Info("stopping")
+	stopLoading()
 	<-loadDone
 	drain, cancel := context.WithTimeout(context.Background(), drainTimeout)
 	defer cancel()

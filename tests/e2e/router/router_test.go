@@ -220,6 +220,34 @@ func TestTheJournalAndTheSidecarAgreeAfterAStopUnderLoad(t *testing.T) {
 	}
 }
 
+func TestEndsWhenItCannotServe(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	listener.Close()
+	config, err := readConfig(nil, func(name string) string { return map[string]string{"ROUTER_LOAD_RATE": "100"}[name] })
+	if err != nil {
+		t.Fatal(err)
+	}
+	journal, err := newJournal("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() {
+		ended <- serve(t.Context(), config, slog.New(slog.DiscardHandler), &storageclient.Client{}, journal, listener)
+	}()
+	select {
+	case err := <-ended:
+		if err == nil {
+			t.Error("it ends without an error")
+		}
+	case <-time.After(20 * time.Second):
+		t.Error("it serves nothing and does not end")
+	}
+}
+
 func TestServesWithoutASidecarAndTellsWhatItLeft(t *testing.T) {
 	t.Run("no URL", func(t *testing.T) {
 		r := startRouter(t, "", nil)
