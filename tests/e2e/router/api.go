@@ -69,6 +69,11 @@ func routes(f *fleet, client *storageclient.Client, j *journal, latency *histogr
 			respond(w, http.StatusOK, s)
 		}
 	})
+	api.HandleFunc("POST /api/v1/sandboxes/bulk", f.handleBulkCreate)
+	api.HandleFunc("POST /api/v1/sandboxes/bulk-action", f.handleBulkAction)
+	for _, e := range errands {
+		api.HandleFunc(e.route, func(w http.ResponseWriter, r *http.Request) { f.run(e, w, r) })
+	}
 	for _, v := range verbs {
 		api.HandleFunc(v.route, func(w http.ResponseWriter, r *http.Request) { f.handle(v, w, r) })
 	}
@@ -84,48 +89,16 @@ func routes(f *fleet, client *storageclient.Client, j *journal, latency *histogr
 	return mux
 }
 
-func (f *fleet) handleCreate(w http.ResponseWriter, r *http.Request) {
-	var request struct {
-		Name        string `json:"name"`
-		Namespace   string `json:"namespace"`
-		TemplateRef *struct {
-			Name string `json:"name"`
-		} `json:"templateRef"`
-	}
-	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxBodyBytes)).Decode(&request); err != nil {
-		fail(w, http.StatusBadRequest, "invalid request body")
-		return
-	}
-	if request.Name == "" || request.TemplateRef == nil || request.TemplateRef.Name == "" {
-		fail(w, http.StatusBadRequest, "name and templateRef.name are required")
-		return
-	}
-	if request.Namespace == "" {
-		request.Namespace = defaultNamespace
-	}
-	s, isNew := f.create(request.Name, request.Namespace, request.TemplateRef.Name)
-	if !isNew {
-		fail(w, http.StatusConflict, "a sandbox of this name exists")
-		return
-	}
-	f.audit(r.Context(), actor(r), "create", "sandbox", s.ID, "template="+s.Template)
-	f.enter(r.Context(), s, "Creating", "", "")
-	f.enter(r.Context(), s, "Running", "Running", "all containers are ready")
-	respond(w, http.StatusCreated, s)
-}
-
 // handle serves an operation on a sandbox. Its body, if any, is what the record tells as details.
 func (f *fleet) handle(v verb, w http.ResponseWriter, r *http.Request) {
 	s, ok := f.find(w, r)
 	if !ok {
 		return
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBodyBytes))
-	if err != nil {
-		fail(w, http.StatusRequestEntityTooLarge, "the body is too large")
+	details, ok := readDetails(w, r)
+	if !ok {
 		return
 	}
-	details := strings.TrimSpace(string(body))
 	if backup := r.PathValue("backup"); backup != "" {
 		details = "backup=" + backup
 	}
@@ -133,11 +106,26 @@ func (f *fleet) handle(v verb, w http.ResponseWriter, r *http.Request) {
 	if v.phase != "" {
 		f.enter(r.Context(), s, v.phase, v.reason, "")
 	}
-	if v.answer == nil {
-		w.WriteHeader(v.status)
+	answer(w, v.status, v.answer)
+}
+
+// readDetails reads a body; false where it has answered that it cannot.
+func readDetails(w http.ResponseWriter, r *http.Request) (string, bool) {
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBodyBytes))
+	if err != nil {
+		fail(w, http.StatusRequestEntityTooLarge, "the body is too large")
+		return "", false
+	}
+	return strings.TrimSpace(string(body)), true
+}
+
+// answer responds, without a body where there is no document.
+func answer(w http.ResponseWriter, status int, document any) {
+	if document == nil {
+		w.WriteHeader(status)
 		return
 	}
-	respond(w, v.status, v.answer)
+	respond(w, status, document)
 }
 
 func (f *fleet) find(w http.ResponseWriter, r *http.Request) (sandbox, bool) {

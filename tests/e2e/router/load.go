@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"net/http"
 	"strings"
 	"sync"
@@ -15,9 +14,9 @@ import (
 // loadWorkers is how many operations are under way at most.
 const loadWorkers = 8
 
-// load is the users: it calls the stand-in's own API at a steady mean rate, with the shares that
-// the simulated fleet has.
+// load is the users: it calls the stand-in's own API at a steady mean rate.
 type load struct {
+	fleet     *fleet
 	base      string
 	rate      float64
 	seed      uint64
@@ -27,9 +26,10 @@ type load struct {
 	done, failed atomic.Uint64
 }
 
-func newLoad(c config, port int) *load {
+func newLoad(c config, port int, fleet *fleet) *load {
 	return &load{
-		base: fmt.Sprintf("http://127.0.0.1:%d/api/v1/sandboxes", port), rate: c.loadRate, seed: c.loadSeed,
+		fleet: fleet,
+		base:  fmt.Sprintf("http://127.0.0.1:%d/api/v1", port), rate: c.loadRate, seed: c.loadSeed,
 		sandboxes: c.sandboxes,
 		client: &http.Client{
 			Timeout:   30 * time.Second,
@@ -55,8 +55,8 @@ func (l *load) start(ctx context.Context) <-chan struct{} {
 		return done
 	}
 	var group sync.WaitGroup
-	for worker := range loadWorkers {
-		group.Go(func() { l.work(ctx, worker) })
+	for number := range loadWorkers {
+		group.Go(func() { l.work(ctx, newWorker(l, number)) })
 	}
 	go func() {
 		group.Wait()
@@ -66,51 +66,18 @@ func (l *load) start(ctx context.Context) <-chan struct{} {
 	return done
 }
 
-// work is one worker: independent arrivals, on sandboxes of its own.
-func (l *load) work(ctx context.Context, worker int) {
-	random := rand.New(rand.NewPCG(l.seed, uint64(worker)))
-	own := max(1, l.sandboxes/loadWorkers)
+// work lets a worker act: independent arrivals.
+func (l *load) work(ctx context.Context, w *worker) {
 	mean := float64(time.Second) * loadWorkers / l.rate
 	next := time.Now()
-	var names []string
-	made := 0
 	for {
-		next = next.Add(time.Duration(random.ExpFloat64() * mean))
+		next = next.Add(time.Duration(w.random.ExpFloat64() * mean))
 		select {
 		case <-ctx.Done():
 			return
 		case <-time.After(time.Until(next)):
 		}
-		if len(names) < own {
-			made++
-			name := fmt.Sprintf("sbx-%d-%d-%d-%x", l.seed, worker, made, random.Uint32())
-			body := fmt.Sprintf(`{"name":%q,"namespace":%q,"templateRef":{"name":%q}}`, name, pick(random, teams), pick(random, templates))
-			l.call("POST", "", body, email(random))
-			names = append(names, name)
-			continue
-		}
-		at := random.IntN(len(names))
-		name := "/" + names[at]
-		who := email(random)
-		switch dice := random.Float64(); {
-		case dice < 0.70:
-			l.call("POST", name+"/exec", fmt.Sprintf(`{"command":%q}`, pick(random, commands)), who)
-		case dice < 0.78:
-			l.call("PATCH", name, pick(random, patches), who)
-		case dice < 0.84:
-			l.call("POST", name+"/share", fmt.Sprintf(`{"user":%q,"role":"viewer"}`, email(random)), who)
-		case dice < 0.88:
-			l.call("POST", name+"/clone", fmt.Sprintf(`{"name":"copy-%d"}`, random.IntN(100)), who)
-		case dice < 0.92:
-			l.call("POST", name+"/backups", "", who)
-		case dice < 0.97:
-			l.call("POST", name+"/stop", "", who)
-			l.call("POST", name+"/resume", "", who)
-		default:
-			l.call("DELETE", name, "", who)
-			names[at] = names[len(names)-1]
-			names = names[:len(names)-1]
-		}
+		w.act()
 	}
 }
 

@@ -72,7 +72,7 @@ func serve(
 ) error {
 	fleet := newFleet(client, logger)
 	latency := &histogram{}
-	load := newLoad(config, listener.Addr().(*net.TCPAddr).Port)
+	load := newLoad(config, listener.Addr().(*net.TCPAddr).Port, fleet)
 	server := &http.Server{
 		Handler:           routes(fleet, client, journal, latency, load),
 		ReadHeaderTimeout: 10 * time.Second,

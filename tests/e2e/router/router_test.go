@@ -12,6 +12,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -49,12 +50,13 @@ func (s *sink) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_ = json.NewEncoder(w).Encode(map[string]any{"stored": stored, "duplicates": duplicates, "rejected_count": 0})
 }
 
-func (s *sink) actions() map[string]int {
+// words counts the values of fields over all records.
+func (s *sink) words(fields ...string) map[string]int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	counts := map[string]int{}
 	for _, record := range s.seen {
-		for _, name := range []string{"action", "phase"} {
+		for _, name := range fields {
 			if word, ok := record[name].(string); ok {
 				counts[word]++
 			}
@@ -148,6 +150,15 @@ func TestServesTheRoutersRoutesAndRecordsThem(t *testing.T) {
 		{"DELETE", "/api/v1/sandboxes/sbx-1/backups/b", ``, 204},
 		{"POST", "/api/v1/sandboxes/sbx-1/stop", ``, 200},
 		{"POST", "/api/v1/sandboxes/sbx-1/resume", ``, 200},
+		{"POST", "/api/v1/sandboxes/bulk", `{"items":[{"name":"sbx-3","templateRef":{"name":"a"}},{"name":"sbx-4","templateRef":{"name":"a"}},{}]}`, 200},
+		{"POST", "/api/v1/sandboxes/bulk", `{}`, 400},
+		{"POST", "/api/v1/sandboxes/bulk-action", `{"action":"stop","ids":["sbx-3","sbx-4","sbx-5"]}`, 200},
+		{"POST", "/api/v1/sandboxes/bulk-action", `{"action":"burn"}`, 400},
+		{"POST", "/api/v1/templates", `{"name":"a"}`, 201},
+		{"PUT", "/api/v1/templates/a", `{}`, 200},
+		{"DELETE", "/api/v1/templates/a", ``, 204},
+		{"POST", "/api/v1/webhooks", `{"name":"b"}`, 201},
+		{"DELETE", "/api/v1/webhooks/b", ``, 204},
 		{"DELETE", "/api/v1/sandboxes/sbx-1", ``, 204},
 		{"POST", "/api/v1/sandboxes/sbx-1/stop", ``, 404},
 	} {
@@ -159,10 +170,11 @@ func TestServesTheRoutersRoutesAndRecordsThem(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := map[string]int{
-		"create": 1, "exec": 1, "share": 1, "clone": 1, "patch": 1, "backup.create": 1, "backup.restore": 1,
-		"backup.delete": 1, "stop": 1, "resume": 1, "delete": 1, "Creating": 1, "Running": 3, "Stopped": 1, "Deleting": 1,
+		"create": 2, "exec": 1, "share": 1, "clone": 1, "patch": 2, "backup.create": 1, "backup.restore": 1,
+		"backup.delete": 1, "stop": 1, "resume": 1, "delete": 2, "bulk.create": 1, "bulk.stop": 1,
+		"webhook.create": 1, "webhook.delete": 1, "Creating": 3, "Running": 5, "Stopped": 3, "Deleting": 1,
 	}
-	if got := sink.actions(); fmt.Sprint(got) != fmt.Sprint(want) {
+	if got := sink.words("action", "phase"); fmt.Sprint(got) != fmt.Sprint(want) {
 		t.Errorf("recorded %v, want %v", got, want)
 	}
 }
@@ -216,6 +228,46 @@ func TestTheJournalAndTheSidecarAgreeAfterAStopUnderLoad(t *testing.T) {
 	for id, outcome := range outcomes {
 		if outcome != storageclient.Durable || sink.seen[id] == nil {
 			t.Fatalf("%s is %s", id, outcome)
+		}
+	}
+}
+
+func TestTheLoadSaysEveryWordOfTheVocabulary(t *testing.T) {
+	vocabulary := map[string][]string{
+		"action": {
+			"create", "stop", "resume", "delete", "patch", "share", "exec", "clone", "bulk.create", "bulk.stop",
+			"backup.create", "backup.delete", "backup.restore", "webhook.create", "webhook.delete",
+		},
+		"resource": {"sandbox", "template", "webhook"},
+		"phase":    {"Creating", "Running", "Stopped", "Error", "Deleting"},
+		"reason": {
+			"Running", "Stopped", "Restarting", "AutoRestarted", "Snapshotted", "SnapshotFailed", "ApplicationError", "BackupCreated",
+		},
+		"message": failures,
+	}
+	sink, url := startSink(t)
+	r := startRouter(t, url, map[string]string{"ROUTER_LOAD_RATE": "3000", "ROUTER_SANDBOXES": "40"})
+	for field, words := range vocabulary {
+		for _, word := range words {
+			for deadline := time.Now().Add(60 * time.Second); sink.words(field)[word] == 0; time.Sleep(50 * time.Millisecond) {
+				if time.Now().After(deadline) {
+					t.Fatalf("%s is never %s", field, word)
+				}
+			}
+		}
+	}
+	if _, body := r.call(t, "GET", "/stats", ""); !strings.Contains(body, `"failed":0`) {
+		t.Errorf("the stats are %s", body)
+	}
+	if err := r.stop(); err != nil {
+		t.Fatal(err)
+	}
+	delete(vocabulary, "message")
+	for field, words := range vocabulary {
+		for word := range sink.words(field) {
+			if !slices.Contains(words, word) {
+				t.Errorf("%s %s is not in the vocabulary", field, word)
+			}
 		}
 	}
 }
