@@ -2,7 +2,7 @@ import { statSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { AUDIT_EVENT } from '../../../sidecar/src/records/kinds.ts';
 import { FaultFiles } from '../support/fault-files.ts';
-import { integrity, open, rowsOf, temporaryPath } from './harness.ts';
+import { integrity, open, rowsOf, temporaryPath, withNodeSqlite } from './harness.ts';
 
 const MIB = 1_024 * 1_024;
 
@@ -29,6 +29,20 @@ test('it stays bounded even where nobody asks for a checkpoint', async () => {
   for (let n = 0; n < 70; n++) database.append(batch(1_000));
   expect(database.figures.walBytes).toBeLessThan(80 * MIB);
   expect(database.figures.checkpoints).toBeGreaterThan(1);
+});
+
+test('the WAL of a file with large pages keeps to the same bytes', async () => {
+  const path = temporaryPath();
+  withNodeSqlite(path, (other) => other.exec('PRAGMA page_size = 65536; CREATE TABLE notes (a)'));
+  const database = await open(path);
+  let largest = 0;
+  for (let n = 0; n < 200; n++) {
+    database.append(batch(10));
+    database.maintain(false);
+    largest = Math.max(largest, database.figures.walBytes);
+  }
+  expect(database.figures.checkpoints).toBeGreaterThan(1);
+  expect(largest).toBeLessThan(40 * MIB);
 });
 
 test('when idle everything is moved into the database, once', async () => {

@@ -1,14 +1,12 @@
 import type { Connection, Statement } from '../engine/connection.ts';
+import { readValue } from './read-rows.ts';
 
 /**
- * Frames of the WAL after which a checkpoint is due: 32 MiB. The pages that every commit changes are
+ * Bytes of pages in the WAL after which a checkpoint is due. The pages that every commit changes are
  * written to the database once a checkpoint, so half of it costs a tenth more CPU a row; more of it
  * makes one checkpoint, some 20 ms on a fast disk, longer.
  */
-const DUE_FRAMES = 8_192;
-
-/** Where nobody calls {@link Checkpointer.run} in time, a commit pays for the checkpoint itself. */
-const OVERDUE_FRAMES = 2 * DUE_FRAMES;
+const DUE_BYTES = 32 * 1_024 * 1_024;
 
 /** After a failed checkpoint the next attempt waits: on a full disk it would fail at each commit. */
 const RETRY_MS = 1_000;
@@ -33,6 +31,8 @@ export class Checkpointer {
   readonly #connection: Connection;
   readonly #now: () => number;
   readonly #look: Statement;
+  /** Frames of {@link DUE_BYTES}: one holds a page, of 4 KiB in our files, of up to 64 in others'. */
+  readonly #dueFrames: number;
   #retryAt = 0;
   /** Frames that wait to be moved, as of the last look. */
   pendingFrames = 0;
@@ -50,6 +50,7 @@ export class Checkpointer {
     this.#now = now;
     // NOOP tells the state without moving anything.
     this.#look = connection.prepare('PRAGMA wal_checkpoint(NOOP)');
+    this.#dueFrames = DUE_BYTES / Number(readValue(connection, 'PRAGMA page_size'));
   }
 
   /**
@@ -58,12 +59,15 @@ export class Checkpointer {
    * @param idle nothing else waits, so any pending frame is reason enough
    */
   run(idle: boolean): Checkpointed {
-    return this.#runPast(idle ? 1 : DUE_FRAMES);
+    return this.#runPast(idle ? 1 : this.#dueFrames);
   }
 
-  /** Bounds the WAL after a commit; does nothing as long as {@link run} is called in time. */
+  /**
+   * Bounds the WAL after a commit. Does nothing as long as {@link run} is called in time; else that
+   * commit pays for the checkpoint.
+   */
   backstop(): Checkpointed {
-    return this.#runPast(OVERDUE_FRAMES);
+    return this.#runPast(2 * this.#dueFrames);
   }
 
   /** Moves everything and empties the WAL file, for a clean end. */
