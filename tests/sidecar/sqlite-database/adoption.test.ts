@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { AUDIT_EVENT, KINDS } from '../../../sidecar/src/records/kinds.ts';
+import type { Position } from '../../../sidecar/src/records/list.ts';
 import { isStoredTime, parseTime } from '../../../sidecar/src/records/time.ts';
 import { integrity, listAll, open, rowsOf, upstreamCopy, withNodeSqlite } from './harness.ts';
 
@@ -73,6 +74,34 @@ test('leaves a ts that is no time as it is, says how many, and lists the row', a
     ts: '2026-09-01T08:00:00.500000000Z',
     actor: '',
   });
+});
+
+test('a ts that is no UTF-8 becomes a text, counts as unreadable and does not stop a list', async () => {
+  const path = upstreamCopy();
+  withNodeSqlite(path, (other) =>
+    other.exec(`UPDATE audit_events SET ts = CAST(x'ff41' AS TEXT) WHERE id = 7;
+                UPDATE audit_events SET ts = CAST(x'32303236ff' AS TEXT) WHERE id = 8;
+                UPDATE audit_events SET ts = 'gestern \uFFFD' WHERE id = 9`),
+  );
+  const database = await open(path);
+  expect(database.migrated?.timesUnreadable).toBe(3);
+  for (const order of ['asc', 'desc'] as const) {
+    const query = { kind: AUDIT_EVENT, filters: new Map(), order, limit: 1 };
+    const ids: unknown[] = [];
+    for (let after: Position | undefined, pages = 0; pages < 300; pages++) {
+      const slice = database.slice(after === undefined ? query : { ...query, after }, 1_000);
+      ids.push(...slice.items.map(({ id }) => id));
+      if (slice.next === null) break;
+      after = slice.next;
+    }
+    expect(ids).toHaveLength(240);
+    expect(new Set(ids).size).toBe(240);
+  }
+  database.close();
+  const times = withNodeSqlite(path, (other) =>
+    other.prepare('SELECT ts FROM audit_events WHERE id IN (7, 8, 9) ORDER BY id').all(),
+  );
+  expect(times.map(({ ts }) => ts)).toEqual(['\uFFFDA', '2026\uFFFD', 'gestern \uFFFD']);
 });
 
 test('adopts a large table in batches', async () => {

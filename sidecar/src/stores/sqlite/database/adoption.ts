@@ -16,7 +16,8 @@ export interface RewrittenTimes {
 /**
  * Brings the times of a table that another program wrote into the stored form. Upstream trims
  * trailing zeros of the fraction, and `46.5Z` sorts after `46.51Z`. A text that is no time stays
- * as it is. Must run in a transaction; holds one batch of rows at a time.
+ * as it is, but for bytes in it that are no UTF-8: each becomes U+FFFD, since a list goes on after a
+ * text that it has read, and would look for it in vain. Must run in a transaction; holds one batch of rows at a time.
  */
 export function rewriteTimes(connection: Connection, kind: Kind): RewrittenTimes {
   const select = connection.prepare(
@@ -27,6 +28,10 @@ export function rewriteTimes(connection: Connection, kind: Kind): RewrittenTimes
   const update = connection.prepare(
     `UPDATE ${kind.table} SET ts = ? WHERE id = CAST(? AS INTEGER)`,
   );
+  const repair = connection.prepare(
+    `UPDATE ${kind.table} SET ts = ?1 WHERE id = CAST(?2 AS INTEGER)
+      AND typeof(ts) = 'text' AND CAST(ts AS BLOB) <> CAST(?1 AS BLOB)`,
+  );
   let rewritten = 0;
   let unreadable = 0;
   try {
@@ -35,14 +40,12 @@ export function rewriteTimes(connection: Connection, kind: Kind): RewrittenTimes
       const batch = readBatch(select, after);
       for (const [id, text] of batch) {
         const ts = parseTime(text);
-        if (ts === undefined) {
-          unreadable += 1;
-          continue;
-        }
-        update.bindText(1, ts);
-        update.bindText(2, id);
-        update.run();
-        rewritten += 1;
+        const statement = ts === undefined ? repair : update;
+        statement.bindText(1, ts ?? text);
+        statement.bindText(2, id);
+        statement.run();
+        if (ts === undefined) unreadable += 1;
+        else rewritten += 1;
       }
       const last = batch.at(-1);
       if (last === undefined) return { rewritten, unreadable };
@@ -51,6 +54,7 @@ export function rewriteTimes(connection: Connection, kind: Kind): RewrittenTimes
   } finally {
     select.finalize();
     update.finalize();
+    repair.finalize();
   }
 }
 
