@@ -82,6 +82,39 @@ test('stores all rows of a batch or none, and goes on after a refusal', async ()
   expect(withNodeSqlite(path, (other) => other.prepare(count).get())).toEqual({ n: 2 });
 });
 
+test('refuses a record that another program’s trigger ignores, and calls no such one stored', async () => {
+  const path = temporaryPath();
+  await open(path).then((database) => database.close());
+  withNodeSqlite(path, (other) =>
+    other.exec(`CREATE TRIGGER ignore BEFORE INSERT ON audit_events WHEN new.actor = 'ignored'
+                BEGIN SELECT RAISE(IGNORE); END`),
+  );
+  const database = await open(path);
+  const kept = { actor: 'a', event_id: 'kept' };
+  const ignored = { actor: 'ignored', event_id: 'ignored' };
+  const refusal = thrownBy(() => database.append(rowsOf(AUDIT_EVENT, [kept, ignored])));
+  expect(refusal).toMatchObject({ name: 'StoreError', class: 'data' });
+  expect(refusal.reason).toMatch(/audit_events.*ignores the row; look for RAISE\(IGNORE\)/);
+  expect(database.append(rowsOf(AUDIT_EVENT, [kept]))).toEqual({ duplicates: [] });
+  // One that is stored is a duplicate, whoever ignores it.
+  const resent = rowsOf(AUDIT_EVENT, [kept, { ...ignored, event_id: 'kept' }]);
+  expect(database.append(resent)).toEqual({ duplicates: [0, 1] });
+});
+
+test('a trigger that ignores every record fails the trial write, as storage and not as data', async () => {
+  const path = temporaryPath();
+  await open(path).then((database) => database.close());
+  withNodeSqlite(path, (other) =>
+    other.exec(`CREATE TRIGGER ignore BEFORE INSERT ON cost_snapshots
+                BEGIN SELECT RAISE(IGNORE); END`),
+  );
+  const database = await open(path);
+  expect(thrownBy(() => database.probe())).toMatchObject({
+    class: 'transient',
+    reason: expect.stringContaining('cost_snapshots'),
+  });
+});
+
 test('never hands out the id of a deleted row again', async () => {
   const path = temporaryPath();
   const database = await open(path);

@@ -2,11 +2,17 @@ import { KINDS } from '../../../records/kinds.ts';
 import { ROW_HEADER_BYTES, type Rows } from '../../../records/rows.ts';
 import type { Appended } from '../../store.ts';
 import type { Connection, Statement } from '../engine/connection.ts';
-import { insertSql } from './ddl.ts';
+import { insertSql, lookUpSql } from './ddl.ts';
+import { IgnoredRowError } from './ignored-row.ts';
 
 /** How to insert a row of one kind. */
 interface Insert {
+  readonly table: string;
   readonly statement: Statement;
+  /** Answers a row where an event_id is stored. */
+  readonly lookUp: Statement;
+  /** Place of event_id among the columns. */
+  readonly key: number;
   /** Whether each column is a number, in the order of the columns; the others are texts. */
   readonly isNumber: readonly boolean[];
 }
@@ -26,7 +32,10 @@ export class Appender {
     this.#begin = connection.prepare('BEGIN IMMEDIATE');
     this.#commit = connection.prepare('COMMIT');
     this.#inserts = KINDS.map((kind) => ({
+      table: kind.table,
       statement: connection.prepare(insertSql(kind)),
+      lookUp: connection.prepare(lookUpSql(kind)),
+      key: kind.columns.findIndex((column) => column.type === 'event_id'),
       isNumber: kind.columns.map((column) => column.type === 'number'),
     }));
   }
@@ -34,7 +43,7 @@ export class Appender {
   /**
    * Stores the rows, or none of them. When it returns they are on the disk.
    *
-   * @throws what the connection throws, after rolling back
+   * @throws what the connection throws, or {@link IgnoredRowError}, after rolling back
    */
   append(rows: Rows): Appended {
     this.#begin.run();
@@ -79,21 +88,37 @@ export class Appender {
     for (let row = 0; row < rows.count; row++) {
       const insert = this.#inserts[view.getUint8(at + 4)];
       if (insert === undefined) throw new RangeError('row of an unknown kind');
-      const { statement, isNumber } = insert;
+      const { statement, isNumber, key } = insert;
       at += ROW_HEADER_BYTES;
+      let keyAt = at;
       for (let column = 0; column < isNumber.length; column++) {
         if (isNumber[column] === true) {
           statement.bindDouble(column + 1, view.getFloat64(at, true));
           at += 8;
         } else {
           const length = view.getUint32(at, true);
+          if (column === key) keyAt = at;
           statement.bindHeapText(column + 1, heap + at + 4, length);
           at += 4 + length;
         }
       }
       statement.run();
-      if (this.#connection.changes() === 0) duplicates.push(row);
+      if (this.#connection.changes() > 0) continue;
+      // "Stored already" acknowledges the record, so it has to be true.
+      if (!isStored(insert, heap + keyAt + 4, view.getUint32(keyAt, true))) {
+        throw new IgnoredRowError(insert.table);
+      }
+      duplicates.push(row);
     }
     return duplicates;
+  }
+}
+
+function isStored({ lookUp }: Insert, address: number, bytes: number): boolean {
+  lookUp.bindHeapText(1, address, bytes);
+  try {
+    return lookUp.step();
+  } finally {
+    lookUp.reset();
   }
 }

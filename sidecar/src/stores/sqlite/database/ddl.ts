@@ -65,6 +65,11 @@ export function insertSql(kind: Kind): string {
   return `INSERT INTO ${kind.table} (${names}) VALUES (${marks}) ON CONFLICT(event_id) DO NOTHING`;
 }
 
+/** Answers a row where an event_id is stored. */
+export function lookUpSql(kind: Kind): string {
+  return `SELECT 1 FROM ${kind.table} WHERE event_id = ?`;
+}
+
 export const META_TABLE = 'agenttier_meta';
 
 export const CREATE_META_SQL = `CREATE TABLE ${META_TABLE} (\n  key TEXT PRIMARY KEY,\n  value TEXT\n)`;

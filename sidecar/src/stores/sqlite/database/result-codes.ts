@@ -7,6 +7,7 @@ import type { StoreErrorClass } from '../../store-error.ts';
 import { SqliteError } from '../engine/connection.ts';
 import { codeOf } from '../files/errno.ts';
 import { DatabaseError } from './database-error.ts';
+import { IgnoredRowError } from './ignored-row.ts';
 
 interface ResultCode {
   readonly name: string;
@@ -73,6 +74,13 @@ const READ_FAILURES = new Set(['EIO', 'ESTALE', 'ETIMEDOUT', 'ENXIO', 'ENODEV'])
  */
 export function databaseError(doing: string, thrown: unknown, refusable = false): DatabaseError {
   if (thrown instanceof DatabaseError) return thrown;
+  if (thrown instanceof IgnoredRowError) {
+    return new DatabaseError(`cannot ${doing}: ${thrown.message}`, {
+      class: refusable ? 'data' : 'transient',
+      cause: thrown,
+      hint: 'look for RAISE(IGNORE) and ON CONFLICT IGNORE in the schema of the file',
+    });
+  }
   if (!(thrown instanceof SqliteError)) {
     const code = codeOf(thrown);
     const what = code ?? (thrown instanceof Error ? thrown.name : typeof thrown);
