@@ -128,6 +128,32 @@ test('never hands out the id of a deleted row again', async () => {
   expect(ids).toEqual([{ id: 3 }]);
 });
 
+test('tells ids that are used up from a full volume, and the advice mends it', async () => {
+  const path = temporaryPath();
+  await open(path).then((database) => database.close());
+  withNodeSqlite(path, (other) =>
+    other.exec(`INSERT INTO audit_events (id, ts) VALUES (41, ''), (9223372036854775807, '')`),
+  );
+  const failed = await open(path);
+  const usedUp = /^cannot append: audit_events has no id left: .*9223372036854775807; .*lower id/;
+  const failure = thrownBy(() => failed.append(rowsOf(AUDIT_EVENT, [{}])));
+  expect(failure).toMatchObject({ class: 'transient', reason: expect.stringMatching(usedUp) });
+  expect(failure.reason).not.toContain('free space');
+  expect(thrownBy(() => failed.probe()).reason).toContain('audit_events has no id left');
+  failed.close();
+
+  const count = "UPDATE sqlite_sequence SET seq = 42 WHERE name = 'audit_events'";
+  withNodeSqlite(path, (other) =>
+    other.exec('UPDATE audit_events SET id = 42 WHERE id = 9223372036854775807'),
+  );
+  const half = await open(path);
+  expect(thrownBy(() => half.append(rowsOf(AUDIT_EVENT, [{}]))).reason).toContain('no id left');
+  half.close();
+  withNodeSqlite(path, (other) => other.exec(count));
+  const mended = await open(path);
+  expect(mended.append(rowsOf(AUDIT_EVENT, [{}]))).toEqual({ duplicates: [] });
+});
+
 test('makes plain tables with the indexes that lists need and no more', async () => {
   const path = temporaryPath();
   await open(path).then((database) => database.close());

@@ -148,6 +148,49 @@ for (const [what, sql, problem] of [
   });
 }
 
+for (const [what, sql, problem] of [
+  [
+    'a trigger that writes to a table that is gone',
+    `CREATE TABLE log (a); CREATE TRIGGER t AFTER INSERT ON audit_events
+       BEGIN INSERT INTO log VALUES (new.actor); END; DROP TABLE log`,
+    /cannot write to audit_events: no such table: main\.log; a trigger, column or constraint/,
+  ],
+  [
+    'a column by a function that is not in this SQLite',
+    'ALTER TABLE cost_snapshots ADD COLUMN day TEXT AS (theirs(ts))',
+    /cannot write to cost_snapshots: unknown function: theirs\(\); a trigger, column or constraint/,
+  ],
+] as const) {
+  test(`says by SQLite’s own words that ${what} is in the way, and what to do`, async () => {
+    const path = temporaryPath();
+    await open(path).then((database) => database.close());
+    withNodeSqlite(path, (other) => {
+      other.function('theirs', { deterministic: true }, (value) => value);
+      other.exec(sql);
+    });
+    await expect(open(path)).rejects.toMatchObject({
+      class: 'transient',
+      reason: expect.stringMatching(problem),
+    });
+  });
+}
+
+test('says so too where a file cannot be adopted for it, and leaves the file as it is', async () => {
+  const path = upstreamCopy();
+  withNodeSqlite(path, (other) =>
+    other.exec(`CREATE TABLE log (a); CREATE TRIGGER t AFTER UPDATE ON sandbox_events
+                BEGIN INSERT INTO log VALUES (new.id); END; DROP TABLE log`),
+  );
+  const schema = () =>
+    withNodeSqlite(path, (other) => other.prepare('SELECT * FROM sqlite_schema').all());
+  const before = schema();
+  await expect(open(path)).rejects.toMatchObject({
+    class: 'transient',
+    reason: expect.stringMatching(/sandbox_events.*no such table: main\.log; /),
+  });
+  expect(schema()).toEqual(before);
+});
+
 test('a file of upstream’s stays one that an older sidecar and upstream’s reader understand', async () => {
   const path = upstreamCopy();
   await open(path).then((database) => database.close());

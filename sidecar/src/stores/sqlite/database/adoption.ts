@@ -1,6 +1,7 @@
 import type { Kind } from '../../../records/kinds.ts';
 import { parseTime } from '../../../records/time.ts';
 import type { Connection, Statement } from '../engine/connection.ts';
+import { prepare } from './prepare.ts';
 
 const MIN_ID = '-9223372036854775808';
 const BATCH_ROWS = 1_000;
@@ -20,15 +21,14 @@ export interface RewrittenTimes {
  * text that it has read, and would look for it in vain. Must run in a transaction; holds one batch of rows at a time.
  */
 export function rewriteTimes(connection: Connection, kind: Kind): RewrittenTimes {
-  const select = connection.prepare(
+  const adopt = (sql: string) => prepare(connection, sql, `adopt ${kind.table}`);
+  const select = adopt(
     `SELECT CAST(id AS TEXT), ts FROM ${kind.table}
       WHERE id > CAST(? AS INTEGER) AND NOT coalesce(typeof(ts) = 'text' AND ts GLOB ?, 0)
       ORDER BY id LIMIT ${BATCH_ROWS}`,
   );
-  const update = connection.prepare(
-    `UPDATE ${kind.table} SET ts = ? WHERE id = CAST(? AS INTEGER)`,
-  );
-  const repair = connection.prepare(
+  const update = adopt(`UPDATE ${kind.table} SET ts = ? WHERE id = CAST(? AS INTEGER)`);
+  const repair = adopt(
     `UPDATE ${kind.table} SET ts = ?1 WHERE id = CAST(?2 AS INTEGER)
       AND typeof(ts) = 'text' AND CAST(ts AS BLOB) <> CAST(?1 AS BLOB)`,
   );

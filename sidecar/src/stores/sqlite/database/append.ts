@@ -4,6 +4,8 @@ import type { Appended } from '../../store.ts';
 import type { Connection, Statement } from '../engine/connection.ts';
 import { insertSql, lookUpSql } from './ddl.ts';
 import { IgnoredRowError } from './ignored-row.ts';
+import { prepare } from './prepare.ts';
+import { explainFull } from './used-up-ids.ts';
 
 /** How to insert a row of one kind. */
 interface Insert {
@@ -27,14 +29,15 @@ export class Appender {
   readonly #commit: Statement;
   readonly #inserts: readonly Insert[];
 
+  /** @throws DatabaseError when something in the schema is in the way */
   constructor(connection: Connection) {
     this.#connection = connection;
     this.#begin = connection.prepare('BEGIN IMMEDIATE');
     this.#commit = connection.prepare('COMMIT');
     this.#inserts = KINDS.map((kind) => ({
       table: kind.table,
-      statement: connection.prepare(insertSql(kind)),
-      lookUp: connection.prepare(lookUpSql(kind)),
+      statement: prepare(connection, insertSql(kind), `write to ${kind.table}`),
+      lookUp: prepare(connection, lookUpSql(kind), `read ${kind.table}`),
       key: kind.columns.findIndex((column) => column.type === 'event_id'),
       isNumber: kind.columns.map((column) => column.type === 'number'),
     }));
@@ -53,7 +56,7 @@ export class Appender {
       return { duplicates };
     } catch (error) {
       this.rollback();
-      throw error;
+      throw explainFull(this.#connection, 'append', error);
     }
   }
 
@@ -62,9 +65,11 @@ export class Appender {
     this.#begin.run();
     try {
       this.#insert(rows);
-    } finally {
+    } catch (error) {
       this.rollback();
+      throw explainFull(this.#connection, 'write', error);
     }
+    this.rollback();
   }
 
   /**

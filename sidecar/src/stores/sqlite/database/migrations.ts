@@ -101,7 +101,12 @@ export function migrate(connection: Connection, sidecarVersion: string): Migrate
   return { from: meta.schemaVersion, to, timesRewritten: 0, timesUnreadable: 0, ...done };
 }
 
-/** @throws DatabaseError that names the statement when somebody else's schema or rows refuse it */
+/**
+ * SQLite's message names tables, columns and triggers; a value of a row stands in none of those that
+ * making tables, columns and indexes can meet.
+ *
+ * @throws DatabaseError that names the statement when somebody else's schema or rows refuse it
+ */
 function change(connection: Connection, sql: string): void {
   try {
     connection.exec(sql);
@@ -110,7 +115,8 @@ function change(connection: Connection, sql: string): void {
       error instanceof SqliteError &&
       (error.code === SQLITE_ERROR || error.code === SQLITE_CONSTRAINT);
     if (!refused) throw error;
-    throw new DatabaseError(`this file does not admit: ${sql.replaceAll(/\s+/g, ' ')}`, {
+    const statement = sql.replaceAll(/\s+/g, ' ');
+    throw new DatabaseError(`this file does not admit: ${statement}: ${error.message}`, {
       cause: error,
       hint: 'it was changed by another program: undo that, or name another file in STORAGE_SQLITE_PATH',
     });

@@ -16,6 +16,7 @@ interface ResultCode {
 }
 
 export const SQLITE_ERROR = 1;
+export const SQLITE_FULL = 13;
 export const SQLITE_CONSTRAINT = 19;
 const SQLITE_CORRUPT = 11;
 const SQLITE_NOTADB = 26;
