@@ -26,7 +26,7 @@ far, and what `guards` worked out once. Text between actions is trimmed away, so
     {{- $_ := set $g "sqlite" (and $s.enabled (eq (toString $s.driver) "sqlite")) -}}
     {{- $_ := set $g "server" (and $s.enabled (has (toString $s.driver) (list "postgres" "mysql"))) -}}
     {{- $replicas := .Values.router.replicas -}}
-    {{- if or (kindIs "invalid" $replicas) (eq (toString $replicas) "") -}}
+    {{- if not (include "agenttier.is-set" $replicas) -}}
       {{- $replicas = ternary 1 2 (eq (toString $g.sqlite) "true") -}}
     {{- end -}}
     {{- $_ := set $g "replicas" (toString $replicas) -}}
@@ -272,20 +272,21 @@ router.sidecar: optional.storage.sidecar
     {{- end -}}
     {{- $pdb := $g.root.Values.router.podDisruptionBudget -}}
     {{- if $pdb.enabled -}}
-      {{- $min := toString $pdb.minAvailable -}}
-      {{- $max := toString $pdb.maxUnavailable -}}
-      {{- $minSet := not (or (kindIs "invalid" $pdb.minAvailable) (eq $min "")) -}}
-      {{- $maxSet := not (or (kindIs "invalid" $pdb.maxUnavailable) (eq $max "")) -}}
-      {{- if and $minSet $maxSet -}}
+      {{- $min := include "agenttier.plain" ($pdb.minAvailable | default "0") -}}
+      {{- $minSet := include "agenttier.is-set" $pdb.minAvailable -}}
+      {{- if and $minSet (include "agenttier.is-set" $pdb.maxUnavailable) -}}
         {{- include "agenttier.refuse" (list $g "router.podDisruptionBudget has both minAvailable and maxUnavailable: Kubernetes takes one of them and would refuse the budget. Set the other one to null.") -}}
       {{- end -}}
-      {{- if and $minSet (not (has $min (list "0" "0%"))) -}}
-        {{- if or (eq $replicas 1) (eq $min "100%") (and (regexMatch `^[0-9]{1,9}$` $min) (ge (atoi (default "0" (regexFind `^[0-9]{1,9}$` $min))) $replicas)) -}}
-          {{- include "agenttier.refuse" (list $g (printf "router.podDisruptionBudget.minAvailable is %s with %d replica(s) of the Router: no Pod may ever be evicted, and every `kubectl drain` of its node hangs. Set router.podDisruptionBudget.maxUnavailable=1 instead, or turn the budget off." (include "agenttier.guards.shown" $min) $replicas)) -}}
-        {{- end -}}
+      {{- /* Kubernetes rounds a share of Pods that stay up. */ -}}
+      {{- $stay := int64 (trimSuffix "%" $min) -}}
+      {{- if hasSuffix "%" $min -}}
+        {{- $stay = int64 (ceil (divf (mulf $stay $replicas) 100)) -}}
       {{- end -}}
-      {{- if and $maxSet (has $max (list "0" "0%")) -}}
-        {{- include "agenttier.refuse" (list $g (printf "router.podDisruptionBudget.maxUnavailable is %s: no Pod may ever be evicted, and every `kubectl drain` of its node hangs. Set it to 1, or turn the budget off." $max)) -}}
+      {{- if and (gt $stay 0) (gt $replicas 0) (ge $stay (int64 $replicas)) -}}
+        {{- include "agenttier.refuse" (list $g (printf "router.podDisruptionBudget.minAvailable is %s with %d replica(s) of the Router, so that %d have to stay: no Pod may ever be evicted, and every `kubectl drain` of its node hangs. Set router.podDisruptionBudget.maxUnavailable=1 instead, or turn the budget off." $min $replicas $stay)) -}}
+      {{- end -}}
+      {{- if has (toString $pdb.maxUnavailable) (list "0" "0%") -}}
+        {{- include "agenttier.refuse" (list $g (printf "router.podDisruptionBudget.maxUnavailable is %s: no Pod may ever be evicted, and every `kubectl drain` of its node hangs. Set it to 1, or turn the budget off." (toString $pdb.maxUnavailable))) -}}
       {{- end -}}
     {{- end -}}
   {{- end -}}
@@ -325,7 +326,7 @@ router.sidecar: optional.storage.sidecar
 {{- define "agenttier.guards.claim" -}}
   {{- $g := . -}}
   {{- $p := $g.storage.sqlite.persistence -}}
-  {{- $sizeSet := not (or (kindIs "invalid" $p.size) (eq (toString $p.size) "")) -}}
+  {{- $sizeSet := eq (include "agenttier.is-set" $p.size) "true" -}}
   {{- if $g.sqlite -}}
     {{- if $p.existingClaim -}}
       {{- if not $p.enabled -}}

@@ -35,6 +35,11 @@ true
 {{- include "agenttier.plain" (.Values.optional.storage.sqlite.persistence.size | default "1Gi") -}}
 {{- end -}}
 
+{{/* Whether a value is there: an empty text stands for none, as null does. */}}
+{{- define "agenttier.is-set" -}}
+{{- if not (or (kindIs "invalid" .) (eq (toString .) "")) -}}true{{- end -}}
+{{- end -}}
+
 {{/* A number of a values file is a float, which prints as 3.3554432e+07. */}}
 {{- define "agenttier.plain" -}}
 {{- if kindIs "float64" . -}}
