@@ -47,23 +47,21 @@
 {{- end -}}
 
 {{- define "agenttier.router-args" -}}
-{{- with .Values.auth -}}
+{{- /* Null has taken the chart's default away; an empty text is as it was meant. */ -}}
+{{- $oidc := .Values.auth.oidc -}}
 - --listen-addr=:8080
-- {{ printf "--oidc-issuer=%s" .oidc.issuerUrl | quote }}
-- {{ printf "--oidc-client-id=%s" .oidc.clientId | quote }}
-- {{ printf "--admin-group=%s" .oidc.adminGroup | quote }}
-- {{ printf "--group-claim=%s" .oidc.groupClaim | quote }}
-{{- if .devAuth }}
+- {{ printf "--oidc-issuer=%s" ($oidc.issuerUrl | default "") | quote }}
+- {{ printf "--oidc-client-id=%s" ($oidc.clientId | default "") | quote }}
+- {{ printf "--admin-group=%s" (ternary "agenttier-admins" $oidc.adminGroup (kindIs "invalid" $oidc.adminGroup)) | quote }}
+- {{ printf "--group-claim=%s" (ternary "groups" $oidc.groupClaim (kindIs "invalid" $oidc.groupClaim)) | quote }}
+{{- if .Values.auth.devAuth }}
 - --dev-auth
-{{- end }}
 {{- end }}
 {{- with .Values.cors.allowedOrigins }}
 - {{ printf "--cors-allowed-origins=%s" (join "," .) | quote }}
 {{- end }}
-{{- with .Values.networking }}
-- {{ printf "--preview-domain=%s" .previewDomain | quote }}
-- {{ printf "--ingress-class-name=%s" .portForwardIngressClass | quote }}
-{{- end }}
+- {{ printf "--preview-domain=%s" (.Values.networking.previewDomain | default "") | quote }}
+- {{ printf "--ingress-class-name=%s" (.Values.networking.portForwardIngressClass | default "") | quote }}
 {{- with .Values.router.rateLimit.perIPPerSecond }}
 - --ratelimit-per-ip-rate={{ include "agenttier.plain" . }}
 {{- end }}
@@ -87,7 +85,7 @@
 - name: OTEL_EXPORTER_OTLP_ENDPOINT
   value: {{ .endpoint | quote }}
 - name: OTEL_EXPORTER_OTLP_INSECURE
-  value: {{ .insecure | quote }}
+  value: {{ ternary "true" (toString .insecure) (kindIs "invalid" .insecure) | quote }}
 {{- end }}
 {{- end }}
 {{- if include "agenttier.has-sidecar" . }}

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { parseAllDocuments } from 'yaml';
 import { documentedValues } from '../../scripts/chart/documented-values.ts';
 import { program } from '../../scripts/tools/program.ts';
 import { type Outcome, run } from '../../scripts/tools/run.ts';
@@ -14,9 +15,9 @@ beforeAll(async () => {
   for (const helm of helms) await program(helm);
 }, 1_800_000);
 
-async function template(helm: Helm, values: string): Promise<Outcome> {
-  const args = ['template', 'agenttier', chart, '--kube-version', '1.33.0', '--values', '-'];
-  return run(await program(helm), args, { stdin: values });
+async function template(helm: Helm, values: string, ...flags: string[]): Promise<Outcome> {
+  const args = ['template', 'agenttier', chart, '--kube-version', '1.33.0', ...flags];
+  return run(await program(helm), [...args, '--values', '-'], { stdin: values });
 }
 
 /** `a.b` and a value as nested maps. */
@@ -67,7 +68,22 @@ function upTo(path: string): (key: string, n: number) => string {
   return (_, n) => keys.slice(0, n + 1).join('.');
 }
 
+/** Where a manifest has a null, which is nothing that anybody meant. */
+function nulls(node: unknown, path = ''): string[] {
+  if (node === null) return [path];
+  if (typeof node !== 'object') return [];
+  return Object.entries(node).flatMap(([key, child]) => nulls(child, `${path}.${key}`));
+}
+
 it.for([...sections, ...paths])('takes or explains an empty %s', async (path) => {
-  const { status, stderr } = await template('helm3', nested(path, null));
-  if (status !== 0) expect(stderr).toMatch(/- \S+ is empty or null/);
+  const everything = new URL('values/observed.yaml', import.meta.url).pathname;
+  const flags = ['--values', everything];
+  const { status, stdout, stderr } = await template('helm3', nested(path, null), ...flags);
+  if (status !== 0) {
+    expect(stderr).toMatch(/- \S+ is empty or null/);
+    return;
+  }
+  expect(stdout).not.toMatch(/%!|<nil>|<no value>/);
+  const objects = parseAllDocuments(stdout).map((each): unknown => each.toJS());
+  expect(objects.filter((each) => each !== null).flatMap((each) => nulls(each))).toEqual([]);
 });
