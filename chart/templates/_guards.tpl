@@ -408,12 +408,15 @@ router.sidecar: optional.storage.sidecar
   {{- end -}}
 {{- end -}}
 
-{{/* 150Mi is what the sidecar takes beside its queue and cache under load. */}}
+{{/*
+120Mi is what the sidecar takes beside its queue and cache under load. A queue full of small records takes
+2.7 times the bytes of what it holds, which is what its bound counts. Only SQLite has the cache.
+*/}}
 {{- define "agenttier.guards.memory" -}}
   {{- $g := . -}}
   {{- $c := $g.storage.sidecar -}}
   {{- if $c.enabled -}}
-    {{- $sum := 157286400.0 -}}
+    {{- $sum := 125829120.0 -}}
     {{- $readable := true -}}
     {{- range $key := list "queueBytes" "sqliteCache" -}}
       {{- $bytes := include "agenttier.guards.bytes" (get $c $key) -}}
@@ -421,8 +424,10 @@ router.sidecar: optional.storage.sidecar
       {{- if or (not $bytes) (lt (float64 (default "0" $bytes)) $least) -}}
         {{- $readable = false -}}
         {{- include "agenttier.refuse" (list $g (printf "optional.storage.sidecar.%s is %s, which is not a number of bytes that is of use: the sidecar would take its default, or find no room for a record. Write it as 32Mi, 1G or 33554432." $key (include "agenttier.guards.shown" (get $c $key)))) -}}
-      {{- else -}}
-        {{- $sum = addf $sum (float64 $bytes) -}}
+      {{- else if eq $key "queueBytes" -}}
+        {{- $sum = addf $sum (mulf 3 $bytes) -}}
+      {{- else if $g.sqlite -}}
+        {{- $sum = addf $sum $bytes -}}
       {{- end -}}
     {{- end -}}
     {{- $memory := get ($c.resources.limits | default dict) "memory" -}}
@@ -431,7 +436,8 @@ router.sidecar: optional.storage.sidecar
       {{- if not $limit -}}
         {{- include "agenttier.refuse" (list $g (printf "optional.storage.sidecar.resources.limits.memory is %s, which is not a quantity: Kubernetes would refuse the Pod. Write it as 384Mi." (include "agenttier.guards.shown" $memory))) -}}
       {{- else if gt $sum (float64 $limit) -}}
-        {{- include "agenttier.refuse" (list $g (printf "optional.storage.sidecar.queueBytes (%s) + sqliteCache (%s) + 150Mi is more than resources.limits.memory (%s): the kernel would kill the sidecar under load, and what is queued would be lost. Raise optional.storage.sidecar.resources.limits.memory to %.0fMi or more, or lower queueBytes or sqliteCache." (include "agenttier.guards.shown" $c.queueBytes) (include "agenttier.guards.shown" $c.sqliteCache) (include "agenttier.guards.shown" $memory) (ceil (divf $sum 1048576.0)))) -}}
+        {{- $cache := ternary (printf " + sqliteCache (%s)" (include "agenttier.guards.shown" $c.sqliteCache)) "" $g.sqlite -}}
+        {{- include "agenttier.refuse" (list $g (printf "120Mi + 3 * optional.storage.sidecar.queueBytes (%s)%s is more than its resources.limits.memory (%s): the kernel would kill the sidecar while the queue is full, and what is queued would be lost. Raise optional.storage.sidecar.resources.limits.memory to %.0fMi or more, or lower queueBytes%s." (include "agenttier.guards.shown" $c.queueBytes) $cache (include "agenttier.guards.shown" $memory) (ceil (divf $sum 1048576.0)) (ternary " or sqliteCache" "" $g.sqlite))) -}}
       {{- end -}}
     {{- end -}}
   {{- end -}}
