@@ -419,11 +419,15 @@ router.sidecar: optional.storage.sidecar
     {{- $sum := 125829120.0 -}}
     {{- $readable := true -}}
     {{- range $key := list "queueBytes" "sqliteCache" -}}
-      {{- $bytes := include "agenttier.guards.bytes" (get $c $key) -}}
+      {{- $text := include "agenttier.plain" (get $c $key) -}}
+      {{- /* The sidecar's own grammar, which has no thousandths and no Ei, and its own bounds. */ -}}
+      {{- $known := regexMatch `^([0-9]+\.?[0-9]*|\.[0-9]+)([kMGTP]|[KMGTP]i|[eE][+-]?[0-9]{1,2})?$` $text -}}
+      {{- $bytes := ternary (include "agenttier.guards.bytes" $text) "0" $known | float64 -}}
       {{- $least := ternary 131072.0 65536.0 (eq $key "queueBytes") -}}
-      {{- if or (not $bytes) (lt (float64 (default "0" $bytes)) $least) -}}
+      {{- $most := ternary 9007199254740991.0 1073741824.0 (eq $key "queueBytes") -}}
+      {{- if or (lt $bytes $least) (gt $bytes $most) -}}
         {{- $readable = false -}}
-        {{- include "agenttier.refuse" (list $g (printf "optional.storage.sidecar.%s is %s, which is not a number of bytes that is of use: the sidecar would take its default, or find no room for a record. Write it as 32Mi, 1G or 33554432." $key (include "agenttier.guards.shown" (get $c $key)))) -}}
+        {{- include "agenttier.refuse" (list $g (printf "optional.storage.sidecar.%s is %s, which is not a number of bytes that is of use (%s): the sidecar would take its default, or find no room for a record. Write it as 32Mi, 1G or 33554432." $key (include "agenttier.guards.shown" (get $c $key)) (ternary "128Ki or more" "64Ki to 1Gi" (eq $key "queueBytes")))) -}}
       {{- else if eq $key "queueBytes" -}}
         {{- $sum = addf $sum (mulf 3 $bytes) -}}
       {{- else if $g.sqlite -}}
