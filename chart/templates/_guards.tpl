@@ -5,9 +5,11 @@ cluster can refuse, or whose refusal must not print them (Helm prints a value th
 A message names the value, the consequence and the fix. All problems are told at once. `guards` is
 the entry; below it stand, each for itself,
 
-  sections, names, secrets     what the values are called, and what must not be in them
-  driver, replicas, path, claim, env, sidecar, memory, grace      what they mean together
-  base, live-claim, upstream   what the cluster would say, or has already
+  sections, names, secrets         what the values are called, and what must not be in them
+  driver, replicas, path, claim,
+  env, volumes, sidecar, memory,
+  grace                            what they mean together
+  base, live-claim, upstream       what the cluster would say, or has already
 
 and at the end how quantities and durations are read. Each takes `$g`: the `root`, the `problems` so
 far, and what `guards` worked out once. Text between actions is trimmed away, so all of it is indented.
@@ -35,6 +37,7 @@ far, and what `guards` worked out once. Text between actions is trimmed away, so
     {{- include "agenttier.guards.path" $g -}}
     {{- include "agenttier.guards.claim" $g -}}
     {{- include "agenttier.guards.env" $g -}}
+    {{- include "agenttier.guards.volumes" $g -}}
     {{- include "agenttier.guards.sidecar" $g -}}
     {{- include "agenttier.guards.memory" $g -}}
     {{- include "agenttier.guards.grace" $g -}}
@@ -374,6 +377,43 @@ router.sidecar: optional.storage.sidecar
       {{- else if and (eq $path "optional.storage.sidecar.extraEnv") (regexMatch `(?i)(password|passwd|pwd)$` $name) (kindIs "map" $env) (get (ternary $env dict (kindIs "map" $env)) "value") -}}
         {{- include "agenttier.refuse" (list $g (printf "%s[%d] gives %s as plain text: values are kept in the release and shown by `helm get values`. Put it into a Secret and name that with valueFrom.secretKeyRef, or write it into the DSN." $path $i (include "agenttier.guards.shown" $name))) -}}
       {{- end -}}
+    {{- end -}}
+  {{- end -}}
+{{- end -}}
+
+{{/* The volumes of the Pod have names in common; what is mounted hides what was there. */}}
+{{- define "agenttier.guards.volumes" -}}
+  {{- $g := . -}}
+  {{- $r := $g.root.Values.router -}}
+  {{- $c := $g.storage.sidecar -}}
+  {{- $extra := dict "volumes" (list) "mounts" (list) -}}
+  {{- if $g.storage.enabled -}}
+    {{- $extra = dict "volumes" $c.extraVolumes "mounts" $c.extraVolumeMounts -}}
+  {{- end -}}
+  {{- $own := list "api-access" "storage" "dsn" -}}
+  {{- $names := list -}}
+  {{- range $path, $list := dict "router.extraVolumes" $r.extraVolumes "optional.storage.sidecar.extraVolumes" $extra.volumes -}}
+    {{- range $i, $volume := $list -}}
+      {{- if has $volume.name (concat $own $names) -}}
+        {{- include "agenttier.refuse" (list $g (printf "%s[%d] is called %s, as another volume of the Pod is (api-access, storage and dsn are the chart's own): Kubernetes would refuse the Pod. Give it another name." $path $i (include "agenttier.guards.shown" $volume.name))) -}}
+      {{- end -}}
+      {{- $names = append $names $volume.name -}}
+    {{- end -}}
+  {{- end -}}
+  {{- $token := "/var/run/secrets/kubernetes.io/serviceaccount" -}}
+  {{- $data := ternary "/run/agenttier" (dir (toString $g.storage.sqlite.path)) $g.server -}}
+  {{- range $path, $list := dict "router.extraVolumeMounts" $r.extraVolumeMounts "optional.storage.sidecar.extraVolumeMounts" $extra.mounts -}}
+    {{- $taken := list (ternary $token $data (hasPrefix "router." $path)) -}}
+    {{- range $i, $mount := $list -}}
+      {{- if not (has $mount.name $names) -}}
+        {{- include "agenttier.refuse" (list $g (printf "%s[%d] mounts %s, which router.extraVolumes and optional.storage.sidecar.extraVolumes (while storage is on) do not have: Kubernetes would refuse the Pod, or the container get what is not meant for it. Add the volume there, or correct the name." $path $i (include "agenttier.guards.shown" $mount.name))) -}}
+      {{- end -}}
+      {{- $at := trimSuffix "/" $mount.mountPath -}}
+      {{- /* Nothing can be mounted inside of what is read-only. */ -}}
+      {{- if or (has $at $taken) (regexMatch (printf "^(/run/agenttier|%s)/" $token) $at) -}}
+        {{- include "agenttier.refuse" (list $g (printf "%s[%d] is mounted at %s, where another volume of the container is: Kubernetes would refuse the Pod, or the container not start. Mount it elsewhere, as at /etc/agenttier/ca." $path $i (include "agenttier.guards.shown" $mount.mountPath))) -}}
+      {{- end -}}
+      {{- $taken = append $taken $at -}}
     {{- end -}}
   {{- end -}}
 {{- end -}}

@@ -67,19 +67,23 @@ Router from starting, or its Pod from being ready, because of storage.
   securityContext:
     {{- toYaml . | nindent 4 }}
   {{- end }}
-  {{- if eq $driver "sqlite" }}
+  {{- if ne $driver "none" }}
   volumeMounts:
+    {{- if eq $driver "sqlite" }}
     - name: storage
       mountPath: {{ dir $s.sqlite.path | quote }}
-  {{- else if ne $driver "none" }}
-  volumeMounts:
+    {{- else }}
     - name: dsn
       mountPath: /run/agenttier
       readOnly: true
+    {{- end }}
+    {{- with $c.extraVolumeMounts }}
+    {{- toYaml . | nindent 4 }}
+    {{- end }}
   {{- end }}
 {{- end -}}
 
-{{/* The volumes that the sidecar mounts. */}}
+{{/* The volumes that the sidecar mounts. With storage off none: a missing one would keep the Router away. */}}
 {{- define "agenttier.sidecar-volumes" -}}
 {{- $s := .Values.optional.storage -}}
 {{- $driver := include "agenttier.driver" . -}}
@@ -101,5 +105,10 @@ Router from starting, or its Pod from being ready, because of storage.
     items:
       - key: {{ $s.dsnSecret.key | quote }}
         path: {{ $s.dsnSecret.key | quote }}
+{{- end -}}
+{{- if ne $driver "none" -}}
+{{- with $s.sidecar.extraVolumes }}
+{{ toYaml . }}
+{{- end -}}
 {{- end -}}
 {{- end -}}

@@ -18,6 +18,12 @@ const off = [
   { sqlite: { persistence: { enabled: false } } },
   { sidecar: { native: false } },
   { sidecar: { enabled: false } },
+  {
+    sidecar: {
+      extraVolumes: [{ name: 'history-claim', secret: { secretName: 'database-ca' } }],
+      extraVolumeMounts: [{ name: 'history-claim', mountPath: '/etc/agenttier/ca' }],
+    },
+  },
   { podMonitor: { enabled: true }, networkPolicy: { enabled: true } },
 ].map((storage) => [JSON.stringify({ optional: { storage } })] as const);
 
