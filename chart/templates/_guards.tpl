@@ -369,14 +369,24 @@ router.sidecar: optional.storage.sidecar
     "STORAGE_LOG_LEVEL" "optional.storage.sidecar.logLevel"
     "STORAGE_SIDECAR_URL" "optional.storage.sidecar.port"
   -}}
-  {{- range $path, $list := dict "router.extraEnv" $g.root.Values.router.extraEnv "optional.storage.sidecar.extraEnv" $g.storage.sidecar.extraEnv -}}
+  {{- $values := $g.root.Values -}}
+  {{- $ofRouter := dict "POD_NAMESPACE" "nothing: it is the release's namespace" "SANDBOX_NAMESPACE" "defaults.sandboxNamespace" -}}
+  {{- if $values.observability.otlp.endpoint -}}
+    {{- $ofRouter = merge $ofRouter (dict "OTEL_EXPORTER_OTLP_ENDPOINT" "observability.otlp.endpoint" "OTEL_EXPORTER_OTLP_INSECURE" "observability.otlp.insecure") -}}
+  {{- end -}}
+  {{- range $path, $list := dict "router.extraEnv" $values.router.extraEnv "optional.storage.sidecar.extraEnv" $g.storage.sidecar.extraEnv -}}
+    {{- $chart := merge (dict) $sets (ternary $ofRouter dict (eq $path "router.extraEnv")) -}}
+    {{- $seen := list -}}
     {{- range $i, $env := $list -}}
       {{- $name := toString (get (ternary $env dict (kindIs "map" $env)) "name") -}}
-      {{- if hasKey $sets $name -}}
-        {{- include "agenttier.refuse" (list $g (printf "%s[%d] names %s, which the chart sets itself, where it is needed: of two that disagree one would win unseen. Take it out and set %s." $path $i $name (get $sets $name))) -}}
+      {{- if hasKey $chart $name -}}
+        {{- include "agenttier.refuse" (list $g (printf "%s[%d] names %s, which the chart sets itself, where it is needed: of two that disagree one would win unseen. Take it out and set %s." $path $i $name (get $chart $name))) -}}
+      {{- else if has $name $seen -}}
+        {{- include "agenttier.refuse" (list $g (printf "%s[%d] names %s a second time: the later one would win unseen, and Helm 4 could not apply it. Leave one of them." $path $i (include "agenttier.guards.shown" $name))) -}}
       {{- else if and (eq $path "optional.storage.sidecar.extraEnv") (regexMatch `(?i)(password|passwd|pwd)$` $name) (kindIs "map" $env) (get (ternary $env dict (kindIs "map" $env)) "value") -}}
         {{- include "agenttier.refuse" (list $g (printf "%s[%d] gives %s as plain text: values are kept in the release and shown by `helm get values`. Put it into a Secret and name that with valueFrom.secretKeyRef, or write it into the DSN." $path $i (include "agenttier.guards.shown" $name))) -}}
       {{- end -}}
+      {{- $seen = append $seen $name -}}
     {{- end -}}
   {{- end -}}
 {{- end -}}
