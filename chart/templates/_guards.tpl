@@ -8,7 +8,7 @@ the entry; below it stand, each for itself,
   sections, names, secrets         what the values are called, and what must not be in them
   driver, replicas, path, claim,
   env, volumes, sidecar, memory,
-  grace                            what they mean together
+  resources, grace                 what they mean together
   base, live-claim, upstream       what the cluster would say, or has already
 
 and at the end how quantities and durations are read. Each takes `$g`: the `root`, the `problems` so
@@ -40,6 +40,7 @@ far, and what `guards` worked out once. Text between actions is trimmed away, so
     {{- include "agenttier.guards.volumes" $g -}}
     {{- include "agenttier.guards.sidecar" $g -}}
     {{- include "agenttier.guards.memory" $g -}}
+    {{- include "agenttier.guards.resources" $g -}}
     {{- include "agenttier.guards.grace" $g -}}
     {{- include "agenttier.guards.base" $g -}}
     {{- include "agenttier.guards.live-claim" $g -}}
@@ -258,7 +259,8 @@ router.sidecar: optional.storage.sidecar
   {{- else if and $name (or (gt (len $name) 253) (not (regexMatch `^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$` $name))) -}}
     {{- include "agenttier.refuse" (list $g "optional.storage.dsnSecret.name is not the name of a Secret (it is not shown, since it may be a secret itself): Kubernetes would refuse the Pod. Set it to the name of a Secret (lower case letters, digits, `-` and `.`) that holds the DSN.") -}}
   {{- end -}}
-  {{- if not (regexMatch `^[-._a-zA-Z0-9]{1,253}$` (toString $s.dsnSecret.key)) -}}
+  {{- $key := toString $s.dsnSecret.key -}}
+  {{- if or (not (regexMatch `^[-._a-zA-Z0-9]{1,253}$` $key)) (eq $key ".") (hasPrefix ".." $key) -}}
     {{- include "agenttier.refuse" (list $g "optional.storage.dsnSecret.key is not a key of a Secret (it is not shown, since it may be a secret itself): Kubernetes would refuse the Pod. Set it to the key below which the Secret holds the DSN, as dsn.") -}}
   {{- end -}}
 {{- end -}}
@@ -497,6 +499,25 @@ router.sidecar: optional.storage.sidecar
   {{- end -}}
 {{- end -}}
 
+{{- define "agenttier.guards.resources" -}}
+  {{- $g := . -}}
+  {{- $all := dict "router.resources" $g.root.Values.router.resources -}}
+  {{- if $g.storage.sidecar.enabled -}}
+    {{- $_ := set $all "optional.storage.sidecar.resources" $g.storage.sidecar.resources -}}
+  {{- end -}}
+  {{- range $path, $resources := $all -}}
+    {{- $limits := ($resources).limits | default dict -}}
+    {{- range $key, $requested := ($resources).requests | default dict -}}
+      {{- $limit := get $limits $key -}}
+      {{- $least := include "agenttier.guards.number" $requested -}}
+      {{- $most := include "agenttier.guards.number" $limit -}}
+      {{- if and $least $most (gt (float64 (default "0" $least)) (float64 (default "0" $most))) -}}
+        {{- include "agenttier.refuse" (list $g (printf "%s.requests.%s is %s, more than its limits.%s (%s): Kubernetes would refuse the Deployment. Raise the limit, or lower the request." $path $key (include "agenttier.guards.shown" $requested) $key (include "agenttier.guards.shown" $limit))) -}}
+      {{- end -}}
+    {{- end -}}
+  {{- end -}}
+{{- end -}}
+
 {{/* The Router drains first, then the sidecar stores what is queued, then the kubelet kills. */}}
 {{- define "agenttier.guards.grace" -}}
   {{- $g := . -}}
@@ -602,11 +623,18 @@ router.sidecar: optional.storage.sidecar
   {{- $full | trunc 63 | trimSuffix "-" -}}
 {{- end -}}
 
-{{/*
-Kubernetes' quantity as a number of bytes, rounded up; empty when it is none. A number from --set
-comes as an integer, one from a file as a float that prints as 3.3554432e+07.
-*/}}
+{{/* Kubernetes' quantity as a number of bytes, rounded up; empty when it is none. */}}
 {{- define "agenttier.guards.bytes" -}}
+  {{- with include "agenttier.guards.number" . -}}
+    {{- printf "%.0f" (ceil .) -}}
+  {{- end -}}
+{{- end -}}
+
+{{/*
+Kubernetes' quantity as a number; empty when it is none. A number from --set comes as an integer, one
+from a file as a float that prints as 3.3554432e+07.
+*/}}
+{{- define "agenttier.guards.number" -}}
   {{- $text := toString . -}}
   {{- if regexMatch `^([0-9]+\.?[0-9]*|\.[0-9]+)([KMGTPE]i|[numkMGTPE]|[eE][+-]?[0-9]{1,2})?$` $text -}}
     {{- $unit := regexFind `([KMGTPE]i|[numkMGTPE])$` $text -}}
@@ -616,7 +644,7 @@ comes as an integer, one from a file as a float that prints as 3.3554432e+07.
       "Ki" 1024.0 "Mi" 1048576.0 "Gi" 1073741824.0
       "Ti" 1099511627776.0 "Pi" 1125899906842624.0 "Ei" 1152921504606846976.0
     -}}
-    {{- printf "%.0f" (ceil (mulf (float64 (trimSuffix $unit $text)) (get $factors $unit))) -}}
+    {{- printf "%.9f" (mulf (float64 (trimSuffix $unit $text)) (get $factors $unit)) -}}
   {{- end -}}
 {{- end -}}
 
