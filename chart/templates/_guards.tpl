@@ -7,8 +7,8 @@ the entry; below it stand, each for itself,
 
   sections, names, secrets         what the values are called, and what must not be in them
   driver, replicas, path, claim,
-  env, volumes, sidecar, memory,
-  resources, grace                 what they mean together
+  env, images, volumes, sidecar,
+  memory, resources, grace         what they mean together
   base, live-claim, upstream       what the cluster would say, or has already
 
 and at the end how quantities and durations are read. Each takes `$g`: the `root`, the `problems` so
@@ -37,6 +37,7 @@ far, and what `guards` worked out once. Text between actions is trimmed away, so
     {{- include "agenttier.guards.path" $g -}}
     {{- include "agenttier.guards.claim" $g -}}
     {{- include "agenttier.guards.env" $g -}}
+    {{- include "agenttier.guards.images" $g -}}
     {{- include "agenttier.guards.volumes" $g -}}
     {{- include "agenttier.guards.sidecar" $g -}}
     {{- include "agenttier.guards.memory" $g -}}
@@ -389,6 +390,31 @@ router.sidecar: optional.storage.sidecar
         {{- include "agenttier.refuse" (list $g (printf "%s[%d] gives %s as plain text: values are kept in the release and shown by `helm get values`. Put it into a Secret and name that with valueFrom.secretKeyRef, or write it into the DSN." $path $i (include "agenttier.guards.shown" $name))) -}}
       {{- end -}}
       {{- $seen = append $seen $name -}}
+    {{- end -}}
+  {{- end -}}
+{{- end -}}
+
+{{/* A reference that is none would be found out by the kubelet, when the old Pod has gone already. */}}
+{{- define "agenttier.guards.images" -}}
+  {{- $g := . -}}
+  {{- $images := dict "router.image" $g.root.Values.router.image -}}
+  {{- if $g.storage.sidecar.enabled -}}
+    {{- $_ := set $images "optional.storage.sidecar.image" $g.storage.sidecar.image -}}
+  {{- end -}}
+  {{- $part := `[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*` -}}
+  {{- $repository := printf `^(([a-zA-Z0-9.-]+|\[[0-9a-fA-F:]+\])(:[0-9]+)?/)?%s(/%s)*$` $part $part -}}
+  {{- range $path, $image := $images -}}
+    {{- if not (regexMatch $repository (include "agenttier.repository" (dict "root" $g.root "repository" $image.repository))) -}}
+      {{- include "agenttier.refuse" (list $g (printf "%s.repository is %s, which with its registry (global.registry for a name without a slash) is no repository of images: the image could not be pulled. Write it as registry.example.com:5000/team/name, in lower case, without a scheme, and put a tag into %s.tag." $path (include "agenttier.guards.shown" $image.repository) $path)) -}}
+    {{- end -}}
+    {{- if not (regexMatch `^([a-zA-Z0-9_][a-zA-Z0-9_.-]{0,127}(@sha256:[0-9a-f]{64})?)?$` ($image.tag | default "")) -}}
+      {{- include "agenttier.refuse" (list $g (printf "%s.tag is %s, which is no tag of an image: it could not be pulled. Write it as v1.2.3, or with its digest as v1.2.3@sha256:..." $path (include "agenttier.guards.shown" $image.tag))) -}}
+    {{- end -}}
+    {{- if not (regexMatch `^(sha256:[0-9a-f]{64})?$` ($image.digest | default "")) -}}
+      {{- include "agenttier.refuse" (list $g (printf "%s.digest is %s, which is no digest: the image could not be pulled. Write it as sha256: and 64 hexadecimal digits in lower case." $path (include "agenttier.guards.shown" $image.digest))) -}}
+    {{- end -}}
+    {{- if not (has ($image.pullPolicy | default "Always") (list "Always" "IfNotPresent" "Never")) -}}
+      {{- include "agenttier.refuse" (list $g (printf "%s.pullPolicy is %s: Kubernetes would refuse the Deployment. Set it to Always, IfNotPresent or Never." $path (include "agenttier.guards.shown" $image.pullPolicy))) -}}
     {{- end -}}
   {{- end -}}
 {{- end -}}
