@@ -212,11 +212,14 @@ router.sidecar: optional.storage.sidecar
   {{- end -}}
 {{- end -}}
 
-{{/* Anything that looks like a DSN or a password, at any depth, in keys too. Takes (g, node, path). */}}
+{{/*
+Anything that looks like a DSN or a password, at any depth, in keys too. Takes (g, node, path). A URL is
+one where it is a database's, or has a user in it; Go's form of a DSN has no scheme.
+*/}}
 {{- define "agenttier.guards.secrets" -}}
   {{- $g := .g -}}
   {{- $path := .path -}}
-  {{- $secret := `(?i)://|(password|passwd|pwd)\s*=|@(tcp|unix)\(` -}}
+  {{- $secret := `(?i)\b(postgres(ql)?|mysql|mariadb)://|://[^/\s]*@|(password|passwd|pwd)\s*=|@[a-z0-9]*\(|(^|\s)[^/\s]*:\S*@/` -}}
   {{- if kindIs "map" .node -}}
     {{- range $key, $value := .node -}}
       {{- if regexMatch $secret $key -}}
@@ -231,7 +234,11 @@ router.sidecar: optional.storage.sidecar
     {{- end -}}
   {{- else if kindIs "string" .node -}}
     {{- if regexMatch $secret .node -}}
-      {{- include "agenttier.refuse" (list $g (printf "%s looks like a DSN or a password (it is not shown): values are kept in the release and shown by `helm get values`. Put it into a Secret, set optional.storage.dsnSecret.name to its name, and change the password if this reached a log." $path)) -}}
+      {{- if hasPrefix "optional.storage.sidecar.extraEnv[" $path -}}
+        {{- include "agenttier.refuse" (list $g (printf "%s looks like a DSN or a password (it is not shown): values are kept in the release and shown by `helm get values`. Put it into a Secret and name that with valueFrom.secretKeyRef in place of value (the database's DSN with optional.storage.dsnSecret.name), and change the password if this reached a log." $path)) -}}
+      {{- else -}}
+        {{- include "agenttier.refuse" (list $g (printf "%s looks like a DSN or a password (it is not shown): values are kept in the release and shown by `helm get values`. Put it into a Secret, set optional.storage.dsnSecret.name to its name, and change the password if this reached a log." $path)) -}}
+      {{- end -}}
     {{- end -}}
   {{- end -}}
 {{- end -}}

@@ -31,6 +31,8 @@ describe.for(helms)('%s', (helm) => {
   const secrets = [
     'postgres://agent:hunter2@db/agenttier',
     'agent:hunter2@tcp(db:3306)/agenttier',
+    'agent:hunter2@/agenttier',
+    'http://agent:hunter2@proxy:3128',
     'host=db user=agent password=hunter2',
   ];
   const storage = paths.filter((path) => path.startsWith('optional.storage.'));
