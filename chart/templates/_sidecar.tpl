@@ -93,8 +93,11 @@ Router from starting, or its Pod from being ready, because of storage.
   persistentVolumeClaim:
     claimName: {{ . | quote }}
   {{- else }}
-  emptyDir:
+  {{- /* No limit of the chart's own: the kubelet evicts a Pod that outgrows one, and so the Router. */}}
+  emptyDir: {{- if include "agenttier.is-set" $s.sqlite.persistence.size }}
     sizeLimit: {{ include "agenttier.size" . | quote }}
+    {{- else }} {}
+    {{- end }}
   {{- end }}
 {{- else if ne $driver "none" -}}
 - name: dsn
