@@ -2,8 +2,8 @@
 Every check that values.schema.json cannot make: values that are wrong together, that only this
 cluster can refuse, or whose refusal must not print them (Helm prints a value that the schema refuses).
 
-A message names the value, the consequence and the fix. All problems are told at once. `guards` is
-the entry; below it stand, each for itself,
+A message names the value, the consequence and the fix. All problems are told at once, once the schema
+has let the values through. `guards` is the entry; below it stand, each for itself,
 
   sections, names, secrets         what the values are called, and what must not be in them
   driver, replicas, path, claim,

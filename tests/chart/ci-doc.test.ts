@@ -47,7 +47,28 @@ describe.for(helms)('the commands of docs/ci.md with %s', (helm) => {
     }
   });
 
-  it('refuse values that the chart refuses, at the first command', async () => {
+  it('render what runs, and not the Pod of helm test', async () => {
+    const shell = await checkout(helm);
+    await shell(render);
+    const { stdout } = await shell('grep -E "^kind: |storage-test" manifests.yaml');
+    expect(stdout).toContain('kind: Deployment');
+    expect(stdout).not.toMatch(/storage-test|kind: Pod$/m);
+  });
+
+  it('lint names and types, and leave the rest to the rendering', async () => {
+    const shell = await checkout(helm);
+    const [lint = ''] = render.split('\n');
+    expect(lint).toMatch(/^helm lint /);
+    await shell("sed -i 's/driver: postgres/driver: oracle/' values.yaml");
+    const { status, stdout, stderr } = await shell(lint);
+    expect(status).toBe(0);
+    expect(stdout + stderr).toContain('optional.storage.driver is oracle');
+    expect((await shell(render)).status).not.toBe(0);
+    await shell("sed -i 's/enabled: true/enabled: sure/' values.yaml");
+    expect((await shell(lint)).status).not.toBe(0);
+  });
+
+  it('refuse values that the chart refuses', async () => {
     const shell = await checkout(helm);
     await shell('sed -i \'s/name: agenttier-db/name: ""/\' values.yaml');
     const { status, stdout, stderr } = await shell(render);

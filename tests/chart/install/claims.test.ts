@@ -46,19 +46,16 @@ it.concurrent.for(helms)(
   },
 );
 
-it.concurrent.for(helms)(
-  'lets it go by a rollback to before it as well, with %s',
-  async (helm) => {
-    const release = await Release.create(plane(), `rolled-back-${helm}`);
-    await release.upgrade(helm, off.values);
-    await release.upgrade(helm, [
-      ...sqlite.values,
-      'optional.storage.sqlite.persistence.retain=false',
-    ]);
-    await release.rollback(helm, 1);
-    await vi.waitFor(async () => expect(await release.claim()).toBeUndefined(), 60_000);
-  },
-);
+it.concurrent.for(helms)('lets it go by a rollback to before it as well, with %s', async (helm) => {
+  const release = await Release.create(plane(), `rolled-back-${helm}`);
+  await release.upgrade(helm, off.values);
+  await release.upgrade(helm, [
+    ...sqlite.values,
+    'optional.storage.sqlite.persistence.retain=false',
+  ]);
+  await release.rollback(helm, 1);
+  await vi.waitFor(async () => expect(await release.claim()).toBeUndefined(), 60_000);
+});
 
 it.concurrent('refuses another class than the live one, naming both', async () => {
   const release = await Release.create(plane(), 'reclassed');
