@@ -1,10 +1,12 @@
 {{/*
-The sidecar's container. Its only probe is a lenient liveness probe: any other one would keep the
+The sidecar's container. An ordinary one is told to stop together with the Router, and so has a hook that
+waits for the Router's end; a native one is told after it. Its only probe is a lenient liveness probe: any other one would keep the
 Router from starting, or its Pod from being ready, because of storage.
 */}}
 {{- define "agenttier.sidecar" -}}
 {{- $s := .Values.optional.storage -}}
 {{- $c := $s.sidecar -}}
+{{- $r := .Values.router -}}
 {{- $driver := include "agenttier.driver" . -}}
 - name: storage
   image: {{ include "agenttier.sidecar-image" . | quote }}
@@ -59,6 +61,20 @@ Router from starting, or its Pod from being ready, because of storage.
     periodSeconds: 20
     timeoutSeconds: 10
     failureThreshold: 6
+  {{- if not (include "agenttier.is-native" .) }}
+  lifecycle:
+    preStop:
+      exec:
+        command:
+          - /usr/local/bin/node
+          - --input-type=module
+          - --eval
+          - {{ .Files.Get "files/wait-for-router.mjs" | toJson }}
+          - "8080"
+          - {{ int64 $c.port | quote }}
+          # The Router's drain, and the 5 seconds that its client takes for the last records.
+          - {{ add $r.drainSeconds 5 | quote }}
+  {{- end }}
   {{- with $c.resources }}
   resources:
     {{- toYaml . | nindent 4 }}
