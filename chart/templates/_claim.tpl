@@ -1,6 +1,6 @@
 {{/*
 The claim as it is to be rendered, as YAML (size, accessModes, and storageClassName where it is said), or
-nothing. What of a live claim cannot be changed is rendered as it is; it goes on being rendered when
+nothing. With existingClaim none is made, whatever that is called. What of a live claim cannot be changed is rendered as it is; it goes on being rendered when
 storage is switched off, since `helm rollback` would find it there and not take it back. What cannot be
 had of a live claim is refused by the guards.
 
@@ -9,7 +9,7 @@ default, and saying that later would make a rollback to the first revision take 
 refused. The claim itself remembers it, by an annotation.
 */}}
 {{- define "agenttier.claim" -}}
-  {{- $wanted := eq (include "agenttier.mounted-claim" .) (include "agenttier.claim-name" .) -}}
+  {{- $wanted := and (include "agenttier.mounted-claim" .) (not .Values.optional.storage.sqlite.persistence.existingClaim) -}}
   {{- $live := include "agenttier.live-claim" . | fromYaml -}}
   {{- if and $live (include "agenttier.is-ours" (dict "root" . "object" $live)) -}}
     {{- if not $live.metadata.deletionTimestamp -}}

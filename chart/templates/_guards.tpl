@@ -349,6 +349,10 @@ one where it is a database's, or has a user in it; Go's form of a DSN has no sch
         {{- include "agenttier.refuse" (list $g (printf "optional.storage.sqlite.persistence.%s is set together with existingClaim: the chart makes no claim then, and it would have no effect. Leave it out (change the claim itself), or leave existingClaim empty." $key)) -}}
       {{- end -}}
     {{- end -}}
+    {{- $existing := toString ($p.existingClaim | default "") -}}
+    {{- if and $existing (or (gt (len $existing) 253) (not (regexMatch `^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$` $existing))) -}}
+      {{- include "agenttier.refuse" (list $g (printf "optional.storage.sqlite.persistence.existingClaim is %s, which is not the name of a claim: Kubernetes would refuse the Pod. Write it as kubectl get pvc shows it (lower case letters, digits, `-` and `.`)." (include "agenttier.guards.shown" $existing))) -}}
+    {{- end -}}
     {{- $mode := toString $p.accessMode -}}
     {{- if not (has $mode (list "ReadWriteOnce" "ReadWriteOncePod")) -}}
       {{- include "agenttier.refuse" (list $g (printf "optional.storage.sqlite.persistence.accessMode is %s: a SQLite file has one writer, on one node, and shared filesystems break its locks. Set it to ReadWriteOnce or ReadWriteOncePod; to have several Routers use postgres or mysql." (include "agenttier.guards.shown" $mode))) -}}
@@ -584,25 +588,37 @@ one where it is a database's, or has a user in it; Go's form of a DSN has no sch
   {{- end -}}
 {{- end -}}
 
-{{/* What Kubernetes would refuse of the claim that is there, in the middle of the upgrade. */}}
+{{/* What Kubernetes or SQLite would refuse of the claim that the Pod mounts, in the middle of the upgrade. */}}
 {{- define "agenttier.guards.live-claim" -}}
   {{- $g := . -}}
   {{- $root := $g.root -}}
-  {{- $name := include "agenttier.claim-name" $root -}}
-  {{- $live := include "agenttier.live-claim" $root | fromYaml -}}
-  {{- if and $live (eq (include "agenttier.mounted-claim" $root) $name) -}}
-    {{- $p := $g.storage.sqlite.persistence -}}
+  {{- $namespace := $root.Release.Namespace -}}
+  {{- $p := $g.storage.sqlite.persistence -}}
+  {{- $name := include "agenttier.mounted-claim" $root -}}
+  {{- $live := dict -}}
+  {{- if $name -}}
+    {{- $live = lookup "v1" "PersistentVolumeClaim" $namespace $name -}}
+  {{- end -}}
+  {{- if $live -}}
     {{- $class := get $live.spec "storageClassName" | default "" -}}
-    {{- $size := $live.spec.resources.requests.storage -}}
     {{- if $live.metadata.deletionTimestamp -}}
-      {{- include "agenttier.refuse" (list $g (printf "the claim %s is being deleted: the Pod could not start on it. Wait until it is gone (kubectl get pvc %s -n %s), then try again; to keep its data, set its volume's persistentVolumeReclaimPolicy to Retain now." $name $name $root.Release.Namespace)) -}}
+      {{- include "agenttier.refuse" (list $g (printf "the claim %s is being deleted: the Pod could not start on it. Wait until it is gone (kubectl get pvc %s -n %s), then try again; to keep its data, set its volume's persistentVolumeReclaimPolicy to Retain now." $name $name $namespace)) -}}
+    {{- else if $p.existingClaim -}}
+      {{- $modes := $live.spec.accessModes | default list -}}
+      {{- if or (has "ReadWriteMany" $modes) (not (or (has "ReadWriteOnce" $modes) (has "ReadWriteOncePod" $modes))) -}}
+        {{- include "agenttier.refuse" (list $g (printf "optional.storage.sqlite.persistence.existingClaim is %s, a claim with the access modes %s: a SQLite file has one writer, on one node, and shared filesystems break its locks. Name a claim with ReadWriteOnce or ReadWriteOncePod; to have several Routers use postgres or mysql." $name (join ", " $modes))) -}}
+      {{- end -}}
+      {{- if eq (get $live.spec "volumeMode" | default "Filesystem") "Block" -}}
+        {{- include "agenttier.refuse" (list $g (printf "optional.storage.sqlite.persistence.existingClaim is %s, a claim with volumeMode Block: it has no filesystem for the file, and the Pod would not start. Name a claim with volumeMode Filesystem." $name)) -}}
+      {{- end -}}
     {{- else if include "agenttier.is-ours" (dict "root" $root "object" $live) -}}
+      {{- $size := $live.spec.resources.requests.storage -}}
       {{- with $p.storageClassName -}}
         {{- $asked := ternary "" . (eq . "-") -}}
         {{- if ne $asked $class -}}
           {{- $otherwise := "to move the data, make a claim of the new class, copy the file with the Router scaled to 0, and set persistence.existingClaim" -}}
           {{- if ne (get ($live.status | default dict) "phase") "Bound" -}}
-            {{- $otherwise = printf "or delete it (kubectl delete pvc %s -n %s), since it has no volume yet and holds nothing, and try again" $name $root.Release.Namespace -}}
+            {{- $otherwise = printf "or delete it (kubectl delete pvc %s -n %s), since it has no volume yet and holds nothing, and try again" $name $namespace -}}
           {{- end -}}
           {{- include "agenttier.refuse" (list $g (printf "optional.storage.sqlite.persistence.storageClassName is %s, and the claim %s that is there has %s: the class of a claim cannot be changed. Leave it unset or set it to %s; %s." ($asked | default "- (no class)") $name ($class | default "no class") ($class | default "-") $otherwise)) -}}
         {{- end -}}
@@ -612,6 +628,14 @@ one where it is a database's, or has a user in it; Go's form of a DSN has no sch
           {{- include "agenttier.refuse" (list $g (printf "optional.storage.sqlite.persistence.size is %s, and the claim %s that is there has %s: %s. Leave the size unset or set it to %s." (include "agenttier.size" $root) $name $size . $size)) -}}
         {{- end -}}
       {{- end -}}
+    {{- else -}}
+      {{- $owner := get ($live.metadata.annotations | default dict) "meta.helm.sh/release-name" -}}
+      {{- include "agenttier.refuse" (list $g (printf "the claim %s is there already and is not of release %s (%s): Helm would refuse to take it over. Set optional.storage.sqlite.persistence.existingClaim=%s to use it as it is, or fullnameOverride to have another one." $name $root.Release.Name (ternary (printf "it is of release %s" $owner) "Helm did not make it" (ne (toString $owner) "")) $name)) -}}
+    {{- end -}}
+  {{- else if and $p.existingClaim $name $root.Release.IsUpgrade -}}
+    {{- /* Every namespace has this account; where even it is not found there is no cluster to look into. */ -}}
+    {{- if lookup "v1" "ServiceAccount" $namespace "default" -}}
+      {{- include "agenttier.refuse" (list $g (printf "optional.storage.sqlite.persistence.existingClaim is %s, and namespace %s has no claim of that name: the old Pod would go, and the new one could not start. Correct the name (kubectl get pvc -n %s), or make the claim first." $name $namespace $namespace)) -}}
     {{- end -}}
   {{- end -}}
 {{- end -}}

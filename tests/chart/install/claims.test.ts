@@ -102,6 +102,36 @@ it.concurrent.for(helms)(
   },
 );
 
+it.concurrent.for(helms)(
+  'uses a claim that exists, under the name of its own too, and owns none, with %s',
+  async (helm) => {
+    const release = await Release.create(plane(), `given-${helm}`);
+    const { client } = release.plane;
+    const resources = { requests: { storage: '1Gi' } };
+    const spec = { accessModes: ['ReadWriteOnce'], resources };
+    await client.create(release.namespace, 'PersistentVolumeClaim', {
+      metadata: { name: 'agenttier-router-storage' },
+      spec,
+    });
+    await expect(release.upgrade(helm, sqlite.values)).rejects.toThrow(
+      'Set optional.storage.sqlite.persistence.existingClaim=agenttier-router-storage',
+    );
+    const existing = (name: string) => [
+      ...sqlite.values,
+      `optional.storage.sqlite.persistence.existingClaim=${name}`,
+    ];
+    await release.upgrade(helm, existing('agenttier-router-storage'));
+    await expectState(release, sqlite);
+    await expect(release.upgrade(helm, existing('typo'))).rejects.toThrow(
+      `namespace ${release.namespace} has no claim of that name`,
+    );
+    await release.helm(helm, 'uninstall', release.name);
+    const live = await release.claim();
+    expect(live.metadata.deletionTimestamp).toBeUndefined();
+    expect(live.metadata.annotations?.['meta.helm.sh/release-name']).toBeUndefined();
+  },
+);
+
 /** Installs with a class of the test's own and waits until the claim is bound to a volume. */
 async function boundClaim(release: Release, helm: 'helm3' | 'helm4', expandable: boolean) {
   const { client } = release.plane;

@@ -112,9 +112,21 @@ async function checkout(helm: Helm): Promise<(script: string) => Promise<Outcome
   // A command that waits for what never comes is told apart from a test that is slow.
   const shell = (script: string) =>
     run('timeout', ['120', 'bash', '-e', '-c', script], { cwd, env });
+  await claimThatExists();
   // The documents name one namespace, so each run leaves none behind for the next.
   onTestFinished(() => mustDelete(shell), 120_000);
   return shell;
+}
+
+/** What the documents mean by a claim that exists. */
+async function claimThatExists(): Promise<void> {
+  const { client } = plane();
+  await client.createGlobal('Namespace', { metadata: { name: namespace } });
+  const resources = { requests: { storage: '1Gi' } };
+  await client.create(namespace, 'PersistentVolumeClaim', {
+    metadata: { name: 'my-claim' },
+    spec: { accessModes: ['ReadWriteOnce'], resources },
+  });
 }
 
 async function mustDelete(shell: (script: string) => Promise<Outcome>): Promise<void> {
