@@ -9,7 +9,8 @@ has let the values through. `guards` is the entry; below it stand, each for itse
   driver, replicas, path, claim,
   env, images, volumes, sidecar,
   memory, resources, grace         what they mean together
-  base, live-claim, upstream       what the cluster would say, or has already
+  base, live-claim, other-claim,
+  selector, upstream               what the cluster would say, or has already
 
 and at the end how quantities and durations are read. Each takes `$g`: the `root`, the `problems` so
 far, and what `guards` worked out once. Text between actions is trimmed away, so all of it is indented.
@@ -45,6 +46,8 @@ far, and what `guards` worked out once. Text between actions is trimmed away, so
     {{- include "agenttier.guards.grace" $g -}}
     {{- include "agenttier.guards.base" $g -}}
     {{- include "agenttier.guards.live-claim" $g -}}
+    {{- include "agenttier.guards.other-claim" $g -}}
+    {{- include "agenttier.guards.selector" $g -}}
     {{- include "agenttier.guards.upstream" $g -}}
   {{- end -}}
   {{- with $g.problems -}}
@@ -636,6 +639,52 @@ one where it is a database's, or has a user in it; Go's form of a DSN has no sch
     {{- /* Every namespace has this account; where even it is not found there is no cluster to look into. */ -}}
     {{- if lookup "v1" "ServiceAccount" $namespace "default" -}}
       {{- include "agenttier.refuse" (list $g (printf "optional.storage.sqlite.persistence.existingClaim is %s, and namespace %s has no claim of that name: the old Pod would go, and the new one could not start. Correct the name (kubectl get pvc -n %s), or make the claim first." $name $namespace $namespace)) -}}
+    {{- end -}}
+  {{- end -}}
+{{- end -}}
+
+{{/*
+A claim of this release under another name, as after a change of fullnameOverride, or one that AgentTier's
+full chart made: the history would begin anew on an empty claim, and an upgrade deletes what is not kept.
+*/}}
+{{- define "agenttier.guards.other-claim" -}}
+  {{- $g := . -}}
+  {{- $root := $g.root -}}
+  {{- $namespace := $root.Release.Namespace -}}
+  {{- $own := include "agenttier.claim-name" $root -}}
+  {{- $live := include "agenttier.live-claim" $root | fromYaml -}}
+  {{- if not (and $live (include "agenttier.is-ours" (dict "root" $root "object" $live))) -}}
+    {{- range (lookup "v1" "PersistentVolumeClaim" $namespace "").items -}}
+      {{- $name := .metadata.name -}}
+      {{- $labels := .metadata.labels | default dict -}}
+      {{- $chart := regexMatch (printf "^%s-[0-9]" $root.Chart.Name) (toString (get $labels "helm.sh/chart")) -}}
+      {{- $ours := and $chart (hasSuffix "-router-storage" $name) (ne $name $own) (include "agenttier.is-ours" (dict "root" $root "object" .)) -}}
+      {{- if and $ours (not .metadata.deletionTimestamp) -}}
+        {{- $kept := eq (toString (get .metadata.annotations "helm.sh/resource-policy")) "keep" -}}
+        {{- $lost := and $root.Release.IsUpgrade (not $kept) -}}
+        {{- $mark := printf "kubectl annotate pvc %s -n %s helm.sh/resource-policy=keep" $name $namespace -}}
+        {{- if eq (include "agenttier.mounted-claim" $root) $own -}}
+          {{- include "agenttier.refuse" (list $g (printf "release %s has the claim %s, and these values (fullnameOverride) make it %s: a new and empty one would be made, and the history would begin anew. %s optional.storage.sqlite.persistence.existingClaim=%s to go on with it, or set fullnameOverride back. To begin anew, take it from the release: kubectl annotate pvc %s -n %s meta.helm.sh/release-name-" $root.Release.Name $name $own (ternary (printf "Have it kept, since this upgrade would delete it (%s), and set" $mark) "Set" $lost) $name $name $namespace)) -}}
+        {{- else if $lost -}}
+          {{- include "agenttier.refuse" (list $g (printf "release %s has the claim %s, which is not marked to be kept and has another name than these values make (%s): this upgrade would delete it, with all records. Have it kept first: %s" $root.Release.Name $name $own $mark)) -}}
+        {{- end -}}
+      {{- end -}}
+    {{- end -}}
+  {{- end -}}
+{{- end -}}
+
+{{/* What a Deployment selects its Pods by can never change, and Helm would change the Services before it. */}}
+{{- define "agenttier.guards.selector" -}}
+  {{- $g := . -}}
+  {{- $root := $g.root -}}
+  {{- $name := include "agenttier.router-name" $root -}}
+  {{- $found := lookup "apps/v1" "Deployment" $root.Release.Namespace $name -}}
+  {{- if and $found (include "agenttier.is-ours" (dict "root" $root "object" $found)) -}}
+    {{- $live := (($found.spec).selector).matchLabels | default dict -}}
+    {{- $selector := include "agenttier.selector" $root | fromYaml -}}
+    {{- if ne (toJson $live) (toJson $selector) -}}
+      {{- $key := "app.kubernetes.io/name" -}}
+      {{- include "agenttier.refuse" (list $g (printf "nameOverride is %s, so that %s would select its Pods by %s=%s, and the Deployment that is there does by %s: Kubernetes lets no Deployment change that, and the upgrade would stop with Services that find no Pod. Set nameOverride=%s, or delete that Deployment first (kubectl delete deployment %s -n %s), which takes the Router away until the upgrade is through." ($root.Values.nameOverride | default "unset") $name $key (get $selector $key) (toJson $live) (get $live $key) $name $root.Release.Namespace)) -}}
     {{- end -}}
   {{- end -}}
 {{- end -}}

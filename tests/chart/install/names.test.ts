@@ -28,3 +28,51 @@ it.concurrent.for([
     await expectAdmitted(release, base);
   }
 });
+
+it.concurrent.for(helms)(
+  'refuses other names before anything changes, and goes on with the claim that is named, with %s',
+  async (helm) => {
+    const release = await Release.create(plane(), `renamed-${helm}`);
+    await release.upgrade(helm, sqlite.values);
+    const { generation } = (await release.deployment()).metadata;
+    const { uid } = (await release.claim()).metadata;
+    await expect(release.upgrade(helm, [...sqlite.values, 'nameOverride=history'])).rejects.toThrow(
+      /Set nameOverride=agenttier/,
+    );
+    const renamed = [...sqlite.values, 'fullnameOverride=history'];
+    await expect(release.upgrade(helm, renamed)).rejects.toThrow(
+      /existingClaim=agenttier-router-storage/,
+    );
+    expect((await release.deployment()).metadata.generation).toBe(generation);
+
+    const named = 'optional.storage.sqlite.persistence.existingClaim=agenttier-router-storage';
+    await release.upgrade(helm, [...renamed, named]);
+    expect(await release.deployment()).toBeUndefined();
+    const { volumes } = (await release.deployment('history-router')).spec.template.spec;
+    expect(JSON.stringify(volumes)).toContain('"agenttier-router-storage"');
+    const claim = await release.claim();
+    expect(claim.metadata.uid).toBe(uid);
+    expect(claim.metadata.deletionTimestamp).toBeUndefined();
+  },
+);
+
+it.concurrent.for(helms)(
+  'has a claim kept that the change of a name would delete, with %s',
+  async (helm) => {
+    const release = await Release.create(plane(), `unkept-${helm}`);
+    const values = [...sqlite.values, 'optional.storage.sqlite.persistence.retain=false'];
+    await release.upgrade(helm, values);
+    const named = 'optional.storage.sqlite.persistence.existingClaim=agenttier-router-storage';
+    const renamed = [...values, 'fullnameOverride=history', named];
+    const refused = release.upgrade(helm, renamed);
+    await expect(refused).rejects.toThrow(/this upgrade would delete it, with all records/);
+    const command = /kubectl (annotate pvc .*=keep)$/m.exec(
+      await refused.catch((error: Error) => error.message),
+    )?.[1];
+    await release.kubectl(...(command ?? '').split(' '));
+    await release.upgrade(helm, renamed);
+    expect((await release.claim()).metadata.deletionTimestamp).toBeUndefined();
+    await release.upgrade(helm, [...renamed, 'router.service.port=80']);
+    expect((await release.claim()).metadata.deletionTimestamp).toBeUndefined();
+  },
+);
