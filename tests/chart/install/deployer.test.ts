@@ -2,7 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parseAllDocuments } from 'yaml';
-import { type Helm, helms } from '../support/chart.ts';
+import { chart, type Helm, helms } from '../support/chart.ts';
 import { useControlPlane } from '../support/control-plane.ts';
 import { fencedBlocks, readDocument } from '../support/documents.ts';
 import { Release } from '../support/release.ts';
@@ -60,6 +60,12 @@ async function asDeployer(namespace: string, rules: Rule[], inCluster: Rule[]): 
   return release.as({ client, kubeconfig: theirs, stop: async () => {} });
 }
 
+/** Runs `helm upgrade --install` with flags that wait for Pods, of which none ever gets ready. */
+function waitingFor(release: Release, helm: Helm, flags: readonly string[]) {
+  const args = ['upgrade', '--install', release.name, chart, '--set', off.values.join(',')];
+  return release.tryHelm(helm, ...args, ...flags);
+}
+
 const everything = [
   ...sqlite.values,
   'router.podDisruptionBudget.enabled=true',
@@ -79,6 +85,26 @@ describe.for(helms)('with %s', (helm: Helm) => {
     expect(await release.deployment()).toBeUndefined();
   });
 
+  it('the documented rights are enough to wait for Pods, which never come up here', async () => {
+    // Helm 3 says that it may not look, Helm 4 that it does not know.
+    const blind = /forbidden|status: Unknown/;
+    const release = await asDeployer(`waiting-${helm}`, role, clusterRole);
+    const flags = ['--wait', '--timeout', '5s'];
+    const { stdout, stderr } = await waitingFor(release, helm, flags);
+    expect(stdout + stderr).toMatch(/deadline|not ready|timed out/i);
+    expect(stdout + stderr).not.toMatch(blind);
+    // And what goes back by itself goes back.
+    const back = helm === 'helm3' ? '--atomic' : '--rollback-on-failure';
+    const rolledBack = await waitingFor(release, helm, [back, '--timeout', '5s']);
+    expect(rolledBack.status).not.toBe(0);
+    expect(rolledBack.stdout + rolledBack.stderr).not.toMatch(blind);
+
+    const rest = role.filter(({ resources }) => !resources.includes('replicasets'));
+    const without = await asDeployer(`waiting-without-${helm}`, rest, clusterRole);
+    const refused = await waitingFor(without, helm, flags);
+    expect(refused.stdout + refused.stderr).toMatch(blind);
+  });
+
   it('those of the namespace are enough beside an account that is there', async () => {
     const own = role.filter((rule) => !aboutRights(rule));
     const release = await asDeployer(`tenant-${helm}`, own, []);
@@ -90,8 +116,8 @@ describe.for(helms)('with %s', (helm: Helm) => {
   });
 
   it('none of the rules can be missing', async () => {
-    // What `helm test` reads, and objects that the control plane has no kind of.
-    const unused = ['pods/log', 'podmonitors'];
+    // What `helm test` reads, objects that the control plane has no kind of, and what --wait reads.
+    const unused = ['pods/log', 'podmonitors', 'replicasets'];
     const needed = role.filter(({ resources }) => !unused.includes(resources[0] ?? ''));
     for (const [i, rule] of needed.entries()) {
       const rest = role.filter((each) => each !== rule);
