@@ -1,15 +1,19 @@
+import { once } from 'node:events';
+import { request } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { eventually } from './support/eventually.ts';
 import { killContainer } from './support/kill.ts';
 import { followLog, type LogStream } from './support/log-stream.ts';
 import { createNamespace, type Namespace } from './support/namespace.ts';
+import { portForward } from './support/port-forward.ts';
 import { watchReadiness } from './support/ready-watch.ts';
 import {
   compare,
   journal,
   metrics,
   parseJournal,
+  ROUTER_PORT,
   routerStats,
   storedIds,
 } from './support/records.ts';
@@ -171,5 +175,33 @@ describe('with SQLite under load', () => {
     await expectAllThere(log, await successor(name));
     expect(await sidecar.ended()).toContain('nothing is left behind, ending');
     expect(log.text).toContain('"stopped"');
+  });
+
+  it('an ordinary sidecar, told to stop with the Router, stores what the Router records after that', async () => {
+    const ordinary = [...SQLITE, 'optional.storage.sidecar.native=false'];
+    await namespace.install(RELEASE, ordinary, ...load(100));
+    await namespace.rolledOut();
+    const { name, log } = await followRouter();
+    await using _log = log;
+    await using sidecar = await followLog(namespace, name, 'storage');
+    await using router = await portForward(namespace, `pod/${name}`, ROUTER_PORT);
+    const [head, rest] = ['{"name":"late",', '"templateRef":{"name":"python"}}'];
+    const call = request(`${router.url}/api/v1/sandboxes`, {
+      method: 'POST',
+      headers: { 'content-length': head.length + rest.length },
+    });
+    const answered = once(call, 'response');
+    call.write(head);
+    await sleep(1_000);
+
+    // The Router waits for its last request, and the sidecar for the Router.
+    const deleted = namespace.kubectl('delete', 'pod', name);
+    await sleep(5_000);
+    call.end(rest);
+    const [{ statusCode }] = await answered;
+    expect(statusCode).toBe(201);
+    await deleted;
+    await expectAllThere(log, await successor(name));
+    expect(await sidecar.ended()).toContain('nothing is left behind, ending');
   });
 });
