@@ -1,8 +1,8 @@
 {{/*
 The claim as it is to be rendered, as YAML (size, accessModes, and storageClassName where it is said), or
-nothing. With existingClaim none is made, whatever that is called. What of a live claim cannot be changed is rendered as it is; it goes on being rendered when
-storage is switched off, since `helm rollback` would find it there and not take it back. What cannot be
-had of a live claim is refused by the guards.
+nothing. With existingClaim none is made, whatever that is called. What of a live claim cannot be changed
+is rendered as it is; it goes on being rendered when storage is switched off, since `helm rollback` would
+find it there and not take it back. What cannot be had of a live claim is refused by the guards.
 
 Whether the class is said is settled when the claim is made: where it is not, Kubernetes fills in its
 default, and saying that later would make a rollback to the first revision take it away again, which is

@@ -1,7 +1,7 @@
 {{/*
-The sidecar's container. An ordinary one is told to stop together with the Router, and so has a hook that
-waits for the Router's end; a native one is told after it. Its only probe is a lenient liveness probe: any other one would keep the
-Router from starting, or its Pod from being ready, because of storage.
+The sidecar's container. Its only probe is a lenient liveness probe: any other one would keep the
+Router from starting, or its Pod from being ready, because of storage. An ordinary container is told to
+stop together with the Router, and has a hook that waits for the Router's end; a native one is told then.
 */}}
 {{- define "agenttier.sidecar" -}}
 {{- $s := .Values.optional.storage -}}
