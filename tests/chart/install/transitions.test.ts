@@ -9,31 +9,36 @@ const plane = useControlPlane();
 // Each ordered pair once, in one walk whose end is its beginning.
 const walk = [sqlite, postgres, off, postgres, sqlite, off];
 
+// Each runs thirteen commands of Helm; a busy machine needs its time.
 it.concurrent.for<[string, Helm, Helm]>([
   ['with Helm 3', 'helm3', 'helm3'],
   ['with Helm 4', 'helm4', 'helm4'],
   ['with Helm 3 and 4 in turns', 'helm3', 'helm4'],
-])('goes between off, sqlite and postgres %s, forward and by rollback', async ([, odd, even]) => {
-  const release = await Release.create(plane(), `walk-${odd}-${even}`);
-  const turn = (revision: number) => (revision % 2 === 1 ? odd : even);
-  let revision = 1;
-  await release.upgrade(turn(revision), off.values);
-  await expectState(release, off);
-  expect(await release.claim()).toBeUndefined();
+])(
+  'goes between off, sqlite and postgres %s, forward and by rollback',
+  { timeout: 600_000 },
+  async ([, odd, even]) => {
+    const release = await Release.create(plane(), `walk-${odd}-${even}`);
+    const turn = (revision: number) => (revision % 2 === 1 ? odd : even);
+    let revision = 1;
+    await release.upgrade(turn(revision), off.values);
+    await expectState(release, off);
+    expect(await release.claim()).toBeUndefined();
 
-  for (const state of walk) {
-    revision += 1;
-    await release.upgrade(turn(revision), state.values);
-    await expectState(release, state);
-  }
-  const { uid } = (await release.claim()).metadata;
-  for (const [step, state] of walk.entries()) {
-    revision += 1;
-    await release.rollback(turn(revision), step + 2);
-    await expectState(release, state);
-  }
-  expect((await release.claim()).metadata.uid).toBe(uid);
-});
+    for (const state of walk) {
+      revision += 1;
+      await release.upgrade(turn(revision), state.values);
+      await expectState(release, state);
+    }
+    const { uid } = (await release.claim()).metadata;
+    for (const [step, state] of walk.entries()) {
+      revision += 1;
+      await release.rollback(turn(revision), step + 2);
+      await expectState(release, state);
+    }
+    expect((await release.claim()).metadata.uid).toBe(uid);
+  },
+);
 
 it.concurrent('takes the number of Pods back with Helm 3 after it was scaled by hand', async () => {
   const release = await Release.create(plane(), 'scaled-helm3');
