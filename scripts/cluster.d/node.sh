@@ -41,7 +41,6 @@ provider_down() {
     wait_until 10 'the end of the network' test ! -e "/sys/class/net/$HOST_LINK"
     remove_cgroups
   fi
-  if [[ -d $CLUSTER_DIR ]]; then rm -rf --one-file-system "$CLUSTER_DIR"; fi
 }
 
 provider_import() {

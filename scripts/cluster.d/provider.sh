@@ -2,7 +2,7 @@
 # Which way to a cluster is taken. Each provider is a file that defines
 #
 #     provider_up            starts the cluster and writes $CLUSTER_DIR/kubeconfig
-#     provider_down          ends it, if there is one
+#     provider_down          ends it, if it runs
 #     provider_import FILE   makes the images of an archive known to the node
 #     provider_exec CMD...   runs a command on the node
 #     apply_volumes          makes sure that claims of the default class are bound
@@ -24,4 +24,28 @@ choose_provider() {
     fi
   done
   echo node
+}
+
+# Prints the provider that started the cluster of $CLUSTER_DIR; fails where there is none.
+recorded_provider() {
+  local name
+  [[ -f $CLUSTER_DIR/provider ]] && read -r name <"$CLUSTER_DIR/provider" || return 1
+  case $name in
+    kind | k3d | node) echo "$name" ;;
+    *) return 1 ;;
+  esac
+}
+
+# Ends the cluster, if there is one, by what started it, and removes its directory. One that `up` has
+# not marked with the provider is somebody's own.
+end_cluster() {
+  local provider
+  if provider=$(recorded_provider); then
+    (source "$parts/$provider.sh" && provider_down)
+    # The mark last: a removal that is interrupted can be done again.
+    find "$CLUSTER_DIR" -mindepth 1 -maxdepth 1 ! -name provider -exec rm -rf --one-file-system {} +
+    rm -rf --one-file-system "$CLUSTER_DIR"
+  elif [[ -n $(ls -A "$CLUSTER_DIR" 2>/dev/null) ]]; then
+    fail "CLUSTER_DIR $CLUSTER_DIR holds files, and no cluster: name a directory that is empty or new"
+  fi
 }

@@ -1,8 +1,15 @@
 # shellcheck shell=bash
 # Names and addresses of the cluster. Sourced on both sides: by the command and inside the node.
 
+fail() {
+  echo "scripts/cluster: $*" >&2
+  exit 1
+}
+
 # What is made by `up` and removed by `down`.
 CLUSTER_DIR=${CLUSTER_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/agenttier-storage/cluster}
+[[ $CLUSTER_DIR == /*[!/]* ]] || fail "CLUSTER_DIR is $CLUSTER_DIR; it has to be an absolute path"
+while [[ $CLUSTER_DIR == */ ]]; do CLUSTER_DIR=${CLUSTER_DIR%/}; done
 
 # The name of the cluster, of kind's and k3d's too.
 CLUSTER_NAME=agenttier
@@ -20,8 +27,3 @@ SERVICE_NETWORK=$CLUSTER_PREFIX.2.0/24
 SERVICE_OF_API=$CLUSTER_PREFIX.2.1
 HOST_LINK=agt-${CLUSTER_PREFIX//./-}
 NODE_LINK=agt-node
-
-fail() {
-  echo "scripts/cluster: $*" >&2
-  exit 1
-}
