@@ -26,12 +26,13 @@ choose_provider() {
   echo node
 }
 
-# Prints the provider that started the cluster of $CLUSTER_DIR; fails where there is none.
-recorded_provider() {
-  local name
-  [[ -f $CLUSTER_DIR/provider ]] && read -r name <"$CLUSTER_DIR/provider" || return 1
-  case $name in
-    kind | k3d | node) echo "$name" ;;
+# Takes the provider and the name of the cluster of $CLUSTER_DIR as `up` has noted them; fails where there
+# is none.
+read_mark() {
+  local noted name
+  [[ -f $CLUSTER_DIR/provider ]] && read -r noted name <"$CLUSTER_DIR/provider" || return 1
+  case $noted in
+    kind | k3d | node) provider=$noted CLUSTER_NAME=${name:-$CLUSTER_NAME} ;;
     *) return 1 ;;
   esac
 }
@@ -39,8 +40,8 @@ recorded_provider() {
 # Ends the cluster, if there is one, by what started it, and removes its directory. One that `up` has
 # not marked with the provider is somebody's own.
 end_cluster() {
-  local provider
-  if provider=$(recorded_provider); then
+  local provider CLUSTER_NAME=$CLUSTER_NAME
+  if read_mark; then
     (source "$parts/$provider.sh" && provider_down)
     # The mark last: a removal that is interrupted can be done again.
     find "$CLUSTER_DIR" -mindepth 1 -maxdepth 1 ! -name provider -exec rm -rf --one-file-system {} +

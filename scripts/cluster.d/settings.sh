@@ -11,8 +11,8 @@ CLUSTER_DIR=${CLUSTER_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/agenttier-storage/clu
 [[ $CLUSTER_DIR == /*[!/]* ]] || fail "CLUSTER_DIR is $CLUSTER_DIR; it has to be an absolute path"
 while [[ $CLUSTER_DIR == */ ]]; do CLUSTER_DIR=${CLUSTER_DIR%/}; done
 
-# The name of the cluster, of kind's and k3d's too.
-CLUSTER_NAME=agenttier
+# The name of the cluster, of kind's and k3d's too, which know their clusters by it alone.
+CLUSTER_NAME=agenttier-$(cksum <<<"$CLUSTER_DIR" | cut -d ' ' -f 1)
 NODE_NAME=node-1
 
 # One block of addresses that few others use: the pair between this machine and the node, the Pods, the

@@ -1,4 +1,5 @@
-import { mkdir, readdir, writeFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { run } from '../../scripts/tools/run.ts';
 import { temporaryDirectory } from '../sidecar/support/temporary-directory.ts';
@@ -15,12 +16,26 @@ beforeEach(async () => {
 });
 
 /** Runs scripts/cluster, whose providers are the stand-ins of this test. */
-function cluster(clusterDirectory: string, ...args: string[]) {
+function cluster(clusterDirectory: string, command: string, provider = 'kind') {
   const PATH = `${directory.path('bin')}:${process.env.PATH}`;
-  return run(SCRIPT, args, {
-    env: { ...process.env, PATH, CLUSTER_PROVIDER: 'kind', CLUSTER_DIR: clusterDirectory },
+  return run(SCRIPT, [command], {
+    env: { ...process.env, PATH, CLUSTER_PROVIDER: provider, CLUSTER_DIR: clusterDirectory },
     cwd: directory.root,
   });
+}
+
+/** Stands in for kind or k3d: the names of the clusters that it has are files. */
+async function standIn(provider: string): Promise<void> {
+  const script = `#!/bin/bash
+    for argument; do [[ $argument == agenttier* ]] && name=$argument; done
+    clusters=${directory.path('clusters')}
+    case " $* " in
+      *' create '*) set -o noclobber; : >"$clusters/$name" ;;
+      *' delete '*) rm -f "$clusters/$name" ;;
+      *' list '*) [[ -e $clusters/$name ]] ;;
+    esac`;
+  await mkdir(directory.path('clusters'));
+  await writeFile(directory.path(`bin/${provider}`), script, { mode: 0o755 });
 }
 
 describe('the directory of a cluster', () => {
@@ -56,5 +71,40 @@ describe('the directory of a cluster', () => {
       expect(status, stderr).toBe(0);
     }
     expect(await readdir(empty)).toEqual([]);
+  });
+});
+
+describe.each(['kind', 'k3d'])('a cluster of %s', (provider) => {
+  const clusters = () => readdir(directory.path('clusters'));
+
+  it('is ended by `down` of its own directory alone', async () => {
+    await standIn(provider);
+    const [first, second] = [directory.path('first'), directory.path('second')];
+    for (const path of [first, second]) {
+      const { status, stderr } = await cluster(path, 'up', provider);
+      expect(status, stderr).toBe(0);
+    }
+    expect(await clusters()).toHaveLength(2);
+    const [, name = ''] = (await readFile(`${second}/provider`, 'utf8')).trim().split(' ');
+
+    await cluster(first, 'down', provider);
+    expect(existsSync(first)).toBe(false);
+    expect(await clusters()).toEqual([name]);
+    await cluster(second, 'down', provider);
+    expect(await clusters()).toEqual([]);
+  });
+
+  it('is ended by what started it, and begun anew, by the next `up`', async () => {
+    await standIn(provider);
+    const path = directory.path('cluster');
+    await cluster(path, 'up', provider);
+    await writeFile(`${path}/provider`, `${provider} agenttier-before\n`);
+    await rename(
+      directory.path('clusters', String((await clusters())[0])),
+      directory.path('clusters/agenttier-before'),
+    );
+    const { status, stderr } = await cluster(path, 'up', provider);
+    expect(status, stderr).toBe(0);
+    expect(await clusters()).toEqual([expect.stringMatching(/^agenttier-\d+$/)]);
   });
 });
