@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { run } from '../../scripts/tools/run.ts';
 import { temporaryDirectory } from '../sidecar/support/temporary-directory.ts';
@@ -71,6 +72,8 @@ describe('the directory of a cluster', () => {
       expect(status, stderr).toBe(0);
     }
     expect(await readdir(empty)).toEqual([]);
+    // Nor is anything left of the command itself.
+    expect((await readdir(directory.root)).toSorted()).toEqual(['bin', 'empty']);
   });
 });
 
@@ -107,4 +110,26 @@ describe.each(['kind', 'k3d'])('a cluster of %s', (provider) => {
     expect(status, stderr).toBe(0);
     expect(await clusters()).toEqual([expect.stringMatching(/^agenttier-\d+$/)]);
   });
+});
+
+it('begins and ends one at a time, whoever asks', async () => {
+  await standIn('kind');
+  const log = directory.path('log');
+  await writeFile(
+    directory.path('bin/kind'),
+    `#!/bin/bash\necho "begin" >>${log}; sleep 0.1; echo "end" >>${log}`,
+  );
+  const path = directory.path('cluster');
+  // Some come while others wait, after one that waited before them has removed the lock.
+  const outcomes = await Promise.all(
+    Array.from({ length: 24 }, async (_, index) => {
+      await sleep(index * 40);
+      return cluster(path, index % 2 === 0 ? 'up' : 'down');
+    }),
+  );
+  expect(outcomes.map(({ stderr }) => stderr).join('')).toBe('');
+  expect(outcomes.every(({ status }) => status === 0)).toBe(true);
+  expect(await readFile(log, 'utf8')).toMatch(/^(begin\nend\n){4,}$/);
+  await cluster(path, 'down');
+  expect(await readdir(directory.root)).not.toContain('cluster.lock');
 });
