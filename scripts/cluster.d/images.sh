@@ -32,19 +32,19 @@ archive_image() {
   fi
 }
 
-# archive_program IMAGE FILE PROGRAM [ARGUMENTS...]: an image that holds nothing but a static program.
-archive_program() {
-  local container entrypoint image=$1 archive=$2 program=$3
+# archive_program IMAGE FILE PROGRAM [ARGUMENTS...]: an image that holds nothing but a static program. It
+# is in the archive alone: this machine may have another one of that name.
+archive_program() (
+  image=$1 archive=$2 program=$3
   command -v buildah >/dev/null || fail 'buildah is missing; on Debian: apt-get install buildah'
   [[ -x $program ]] || fail "$program is not a program"
   entrypoint=$(printf ', "%s"' "/${program##*/}" "${@:4}")
   container=$(buildah from scratch)
+  trap 'buildah rm "$container" >/dev/null' EXIT
   buildah copy --quiet "$container" "$program" "/${program##*/}" >/dev/null
   buildah config --entrypoint "[${entrypoint#, }]" --user 65532:65532 "$container"
-  buildah commit --quiet --rm "$container" "$image" >/dev/null
-  buildah push --quiet "$image" "docker-archive:$archive:$image"
-  buildah rmi "$image" >/dev/null
-}
+  buildah commit --quiet --format docker "$container" "docker-archive:$archive:$image" >/dev/null
+)
 
 # has PROGRAM ARGUMENTS...: whether the program is there and the call succeeds.
 has() { command -v "$1" >/dev/null && "$@" >/dev/null 2>&1; }
