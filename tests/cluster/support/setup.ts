@@ -1,6 +1,8 @@
 import { type ExecFileSyncOptions, execFileSync } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { createServer } from 'node:net';
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestProject } from 'vitest/node';
@@ -44,14 +46,14 @@ export default async function setup(project: TestProject): Promise<() => Promise
       ...options,
       env: { ...process.env, ...env, ...options.env },
     });
-  const release = isKept ? async () => {} : await claimAddresses(`${directory}.owner`);
+  const release = isKept ? () => {} : await claimAddresses();
   const work = await mkdtemp(join(tmpdir(), 'agenttier-cluster-'));
   const teardown = async () => {
     try {
       if (!isKept) run('scripts/cluster', ['down']);
     } finally {
       await rm(work, { recursive: true, force: true });
-      await release();
+      release();
     }
   };
 
@@ -82,13 +84,19 @@ function keptDirectory(): string {
   return process.env.CLUSTER_DIR ?? join(cache, 'cluster');
 }
 
-/** Keeps two runs from ending each other's cluster, which has one block of addresses. */
-async function claimAddresses(path: string): Promise<() => Promise<void>> {
-  const owner = Number(await readFile(path, 'utf8').catch(() => '0'));
-  if (owner > 0 && existsSync(`/proc/${owner}`)) {
-    throw new Error(`process ${owner} runs the cluster's tests already; wait for it, or end it`);
+/**
+ * Keeps two runs from ending each other's cluster, which has one block of addresses. A socket of the
+ * kernel's own name space goes with its process, however that ends, and no file tells of it.
+ *
+ * @returns what gives the addresses back
+ */
+async function claimAddresses(): Promise<() => void> {
+  const claim = createServer().unref();
+  try {
+    await once(claim.listen(`\0agenttier-cluster-${PREFIX}`), 'listening');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error;
+    throw new Error("another run of the cluster's tests goes on; wait for it, or end it");
   }
-  await mkdir(cache, { recursive: true });
-  await writeFile(path, String(process.pid));
-  return () => rm(path, { force: true });
+  return () => claim.close();
 }
