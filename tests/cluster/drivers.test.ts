@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { chart, helms } from '../chart/support/chart.ts';
+import { accountsAtRest, expectAgreement } from './support/accounts.ts';
 import { eventually } from './support/eventually.ts';
 import { followLog } from './support/log-stream.ts';
 import { createNamespace, type Namespace } from './support/namespace.ts';
@@ -20,16 +21,6 @@ async function putDsn(namespace: Namespace): Promise<string> {
   const stringData = { dsn: database.dsn(name) };
   await namespace.apply({ apiVersion: 'v1', kind: 'Secret', metadata: { name: 'db' }, stringData });
   return name;
-}
-
-/** What is in the database, asked of the server itself. */
-async function idsOnServer(name: string): Promise<string[]> {
-  const rows = await database.server.query(
-    `SELECT event_id FROM audit_events UNION ALL SELECT event_id FROM sandbox_events
-     UNION ALL SELECT event_id FROM cost_snapshots`,
-    name,
-  );
-  return rows.map(({ event_id }) => String(event_id));
 }
 
 /** The Pod of the Router, as soon as it runs this driver and has recorded something. */
@@ -55,7 +46,7 @@ async function journalUntil(namespace: Namespace, pod: string, change: () => Pro
 
 const complete = { missing: [], twice: [] };
 
-describe.each(helms)('%s', (helm) => {
+describe.concurrent.each(helms)('%s', (helm) => {
   it('goes from SQLite to Postgres and back, by upgrade and by rollback, and each keeps its own', async () => {
     await using namespace = await createNamespace(helm, 'drivers');
     const name = await putDsn(namespace);
@@ -72,8 +63,8 @@ describe.each(helms)('%s', (helm) => {
     const second = await recordingPod(namespace, 'postgres');
     expect(await namespace.find('pvc', `${RELEASE}-router-storage`)).toBeDefined();
     const onServer = await journalUntil(namespace, second, () => change(SQLITE));
-    expect(compare(onServer, await idsOnServer(name))).toMatchObject(complete);
-    expect(compare(inFile, await idsOnServer(name)).missing).toHaveLength(inFile.length);
+    expect(compare(onServer, await database.storedIds(name))).toMatchObject(complete);
+    expect(compare(inFile, await database.storedIds(name)).missing).toHaveLength(inFile.length);
 
     const third = await recordingPod(namespace, 'sqlite');
     expect(compare(inFile, await storedIds(namespace, third))).toMatchObject(complete);
@@ -85,7 +76,7 @@ describe.each(helms)('%s', (helm) => {
     onServer.push(
       ...(await journalUntil(namespace, fourth, () => namespace.helm('rollback', RELEASE, '1'))),
     );
-    expect(compare(onServer, await idsOnServer(name))).toMatchObject(complete);
+    expect(compare(onServer, await database.storedIds(name))).toMatchObject(complete);
 
     const last = await recordingPod(namespace, 'sqlite');
     expect(compare(inFile, await storedIds(namespace, last))).toMatchObject(complete);
@@ -93,7 +84,7 @@ describe.each(helms)('%s', (helm) => {
   });
 });
 
-it('three Routers share a Postgres, and each reads what all have recorded', async () => {
+it.concurrent('three Routers share a Postgres, and each reads what all have recorded', async () => {
   await using namespace = await createNamespace('helm3', 'replicas');
   const name = await putDsn(namespace);
   await namespace.install(RELEASE, postgres('db', 3), ...load(30));
@@ -108,10 +99,11 @@ it('three Routers share a Postgres, and each reads what all have recorded', asyn
   });
   const journals = await Promise.all(pods.map((pod) => journal(namespace, pod)));
   const sent = journals.flat().filter(({ outcome }) => outcome === 'durable');
-  expect(compare(sent, await idsOnServer(name))).toMatchObject(complete);
+  expect(compare(sent, await database.storedIds(name))).toMatchObject(complete);
   for (const pod of pods) {
     expect(compare(sent, await storedIds(namespace, pod))).toMatchObject(complete);
   }
+  for (const pod of pods) expectAgreement(await accountsAtRest(namespace, pod));
   expect(await namespace.helm('test', RELEASE, '--logs')).toMatch(
     /(.*driver postgres, storage up.*[\s\S]*){3}/,
   );

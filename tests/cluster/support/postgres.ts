@@ -9,6 +9,8 @@ export interface ReachablePostgres {
   readonly server: PostgresServer;
   /** The DSN of a database, as a Pod uses it. */
   dsn(database: string, login?: { user?: string; password?: string }): string;
+  /** The event ids in a database, asked of the server itself. */
+  storedIds(database: string): Promise<string[]>;
 }
 
 /** Starts a Postgres at the address that this machine has in the node's network. */
@@ -24,6 +26,14 @@ export async function startReachablePostgres(): Promise<ReachablePostgres> {
     server,
     dsn: (database, { user = SUPERUSER, password = PASSWORD } = {}) =>
       `postgres://${user}:${encodeURIComponent(password)}@${host}:${server.port}/${database}?sslmode=disable`,
+    storedIds: async (database) => {
+      const rows = await server.query(
+        `SELECT event_id FROM audit_events UNION ALL SELECT event_id FROM sandbox_events
+         UNION ALL SELECT event_id FROM cost_snapshots`,
+        database,
+      );
+      return rows.map(({ event_id }) => String(event_id));
+    },
   };
 }
 

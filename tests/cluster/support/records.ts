@@ -101,15 +101,20 @@ export function durable(
 
 /** The sidecar's metrics by name and labels, as they stand in the text. */
 export function metrics(namespace: Namespace, pod: string): Promise<Map<string, number>> {
-  return through(namespace, `pod/${pod}`, OPS_PORT, async (ops) => {
-    const lines = (await ops.text('/metrics')).split('\n').filter((line) => /^[a-z]/.test(line));
-    return new Map(
-      lines.map((line) => {
-        const space = line.lastIndexOf(' ');
-        return [line.slice(0, space), Number(line.slice(space + 1))];
-      }),
-    );
-  });
+  return through(namespace, `pod/${pod}`, OPS_PORT, async (ops) =>
+    parseMetrics(await ops.text('/metrics')),
+  );
+}
+
+/** Series by name and labels. */
+export function parseMetrics(text: string): Map<string, number> {
+  const lines = text.split('\n').filter((line) => /^[a-z]/.test(line));
+  return new Map(
+    lines.map((line) => {
+      const space = line.lastIndexOf(' ');
+      return [line.slice(0, space), Number(line.slice(space + 1))];
+    }),
+  );
 }
 
 /** A record as the sidecar lists it. */

@@ -59,6 +59,12 @@ func routes(f *fleet, client *storageclient.Client, j *journal, latency *histogr
 		l.reset()
 		w.WriteHeader(http.StatusNoContent)
 	})
+	for method, isQuiet := range map[string]bool{"PUT": true, "DELETE": false} {
+		mux.HandleFunc(method+" /quiet", func(w http.ResponseWriter, _ *http.Request) {
+			l.isQuiet.Store(isQuiet)
+			w.WriteHeader(http.StatusNoContent)
+		})
+	}
 	api := http.NewServeMux()
 	api.HandleFunc("GET /api/v1/sandboxes", func(w http.ResponseWriter, _ *http.Request) {
 		respond(w, http.StatusOK, map[string]any{"sandboxes": f.list()})

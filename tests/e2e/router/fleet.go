@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	storageclient "github.com/agenttier/storage/clients/go"
@@ -94,8 +95,9 @@ func (f *fleet) audit(ctx context.Context, actor, action, resource, sandboxID, d
 	}))
 }
 
-// noteCosts records what the running sandboxes cost, by one clock, until the context ends.
-func (f *fleet) noteCosts(ctx context.Context, every time.Duration) <-chan struct{} {
+// noteCosts records what the running sandboxes cost, by one clock, until the context ends. What a quiet
+// time costs is in the record after it.
+func (f *fleet) noteCosts(ctx context.Context, every time.Duration, isQuiet *atomic.Bool) <-chan struct{} {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -106,7 +108,9 @@ func (f *fleet) noteCosts(ctx context.Context, every time.Duration) <-chan struc
 			case <-ctx.Done():
 				return
 			case now := <-ticker.C:
-				f.noteCost(ctx, now)
+				if !isQuiet.Load() {
+					f.noteCost(ctx, now)
+				}
 			}
 		}
 	}()

@@ -24,6 +24,8 @@ type load struct {
 	client    *http.Client
 
 	done, failed atomic.Uint64
+	// isQuiet: nobody calls for now.
+	isQuiet atomic.Bool
 }
 
 func newLoad(c config, port int, fleet *fleet) *load {
@@ -76,6 +78,9 @@ func (l *load) work(ctx context.Context, w *worker) {
 		case <-ctx.Done():
 			return
 		case <-time.After(time.Until(next)):
+		}
+		if l.isQuiet.Load() {
+			continue
 		}
 		w.act()
 	}

@@ -5,6 +5,7 @@
 //	GET /journal   every record, with what became of it, as newline-delimited JSON
 //	GET /stats     the client's account, the latencies of /api/, and the load's counts
 //	DELETE /stats  begins the latencies and the load's counts anew
+//	PUT /quiet     records nothing of its own accord until DELETE /quiet
 //
 // Arguments of the real Router that mean nothing here are ignored. What is its own is set by the
 // environment: see config.go.
@@ -82,7 +83,7 @@ func serve(
 	background, stopBackground := context.WithCancel(context.Background())
 	defer stopBackground()
 	loadDone := load.start(loading)
-	costDone := fleet.noteCosts(background, config.costInterval)
+	costDone := fleet.noteCosts(background, config.costInterval, &load.isQuiet)
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }()
 

@@ -126,6 +126,29 @@ func (r *running) call(t *testing.T, method, path, body string) (int, string) {
 	return response.StatusCode, string(text)
 }
 
+type stats struct {
+	Client  storageclient.Stats
+	Latency quantiles
+	Load    map[string]uint64
+}
+
+func (r *running) statsUntil(t *testing.T, isEnough func(stats) bool) stats {
+	t.Helper()
+	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+		var s stats
+		_, body := r.call(t, "GET", "/stats", "")
+		if err := json.Unmarshal([]byte(body), &s); err != nil {
+			t.Fatal(err)
+		}
+		if isEnough(s) {
+			return s
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("it came to no more than %+v", s)
+		}
+	}
+}
+
 func TestServesTheRoutersRoutesAndRecordsThem(t *testing.T) {
 	sink, url := startSink(t)
 	r := startRouter(t, url, nil)
@@ -185,21 +208,7 @@ func TestTheJournalAndTheSidecarAgreeAfterAStopUnderLoad(t *testing.T) {
 	r := startRouter(t, url, map[string]string{
 		"ROUTER_LOAD_RATE": "400", "ROUTER_SANDBOXES": "8", "ROUTER_COST_INTERVAL": "50ms", "ROUTER_JOURNAL": file,
 	})
-	type stats struct {
-		Client  storageclient.Stats
-		Latency quantiles
-		Load    map[string]uint64
-	}
-	var s stats
-	for deadline := time.Now().Add(30 * time.Second); s.Client.Recorded < 500; time.Sleep(20 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("too little load: %+v", s)
-		}
-		_, body := r.call(t, "GET", "/stats", "")
-		if err := json.Unmarshal([]byte(body), &s); err != nil {
-			t.Fatal(err)
-		}
-	}
+	s := r.statsUntil(t, func(s stats) bool { return s.Client.Recorded >= 500 })
 	if s.Load["failed"] != 0 || s.Latency.Count == 0 || s.Latency.P50 > s.Latency.P99 || s.Latency.P99 > s.Latency.Max {
 		t.Errorf("the stats are %+v", s)
 	}
@@ -298,6 +307,26 @@ func TestEndsWhenItCannotServe(t *testing.T) {
 	case <-time.After(20 * time.Second):
 		t.Error("it serves nothing and does not end")
 	}
+}
+
+func TestRecordsNothingOfItsOwnWhileItIsQuiet(t *testing.T) {
+	_, url := startSink(t)
+	r := startRouter(t, url, map[string]string{"ROUTER_LOAD_RATE": "400", "ROUTER_COST_INTERVAL": "5ms"})
+	r.statsUntil(t, func(s stats) bool { return s.Client.Recorded > 100 })
+	r.call(t, "PUT", "/quiet", "")
+	// What was under way comes to its end.
+	var before stats
+	rest := r.statsUntil(t, func(s stats) bool {
+		isAtRest := s.Client.Queued == 0 && s.Client.Recorded == before.Client.Recorded
+		before = s
+		return isAtRest
+	})
+	time.Sleep(300 * time.Millisecond)
+	if s := r.statsUntil(t, func(stats) bool { return true }); s.Client != rest.Client {
+		t.Errorf("%+v became %+v", rest.Client, s.Client)
+	}
+	r.call(t, "DELETE", "/quiet", "")
+	r.statsUntil(t, func(s stats) bool { return s.Client.Recorded > rest.Client.Recorded+100 })
 }
 
 func TestServesWithoutASidecarAndTellsWhatItLeft(t *testing.T) {
