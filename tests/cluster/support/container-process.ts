@@ -25,17 +25,26 @@ export async function processOf(pod: KubernetesObject, container: string): Promi
   return Number(await onNode('bash', '-c', script, 'find', id));
 }
 
+/** When a process on the node was started, in hundredths of a second since the machine was. */
+export async function startOf(pid: number): Promise<number> {
+  return Number(statistics(await onNode('cat', `/proc/${pid}/stat`))[19]);
+}
+
 /** Reads what a process on the node takes. */
 export async function usageOf(pid: number): Promise<Usage> {
   const text = await onNode('cat', `/proc/${pid}/status`, `/proc/${pid}/stat`);
   const mebibytes = (name: string) =>
     Number(new RegExp(`^${name}:\\s+(\\d+) kB`, 'm').exec(text)?.[1]) / 1024;
-  // The name of the program stands in parentheses and may hold anything.
-  const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
+  const fields = statistics(text);
   const ticks = Number(fields[11]) + Number(fields[12]);
   return {
     residentMiB: mebibytes('VmRSS'),
     peakMiB: mebibytes('VmHWM'),
     cpuSeconds: ticks / TICKS_PER_SECOND,
   };
+}
+
+/** The fields of a process's stat from its state on: its name stands in parentheses and may hold anything. */
+function statistics(text: string): string[] {
+  return text.slice(text.lastIndexOf(')') + 2).split(' ');
 }
