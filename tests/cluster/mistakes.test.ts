@@ -15,9 +15,13 @@ beforeAll(async () => {
 });
 afterAll(() => database.server[Symbol.asyncDispose]());
 
-async function putSecret(namespace: Namespace, stringData: Record<string, string>) {
-  await namespace.kubectl('delete', 'secret', 'db', '--ignore-not-found');
-  await namespace.apply({ apiVersion: 'v1', kind: 'Secret', metadata: { name: 'db' }, stringData });
+async function putSecret(
+  namespace: Namespace,
+  name: string,
+  stringData: Record<string, string>,
+): Promise<void> {
+  await namespace.kubectl('delete', 'secret', name, '--ignore-not-found');
+  await namespace.apply({ apiVersion: 'v1', kind: 'Secret', metadata: { name }, stringData });
 }
 
 /** Waits until the sidecar says why storage is down, with the Router ready all the same. */
@@ -57,49 +61,80 @@ async function expectUndisturbed(namespace: Namespace): Promise<void> {
   expect(containers.map(({ restartCount }) => restartCount)).toEqual([0, 0]);
 }
 
-it('heals a missing Secret, a missing key, a wrong and a rotated password without a restart', async () => {
-  await using namespace = await createNamespace('helm4', 'secrets');
-  await database.server.createRole('agent');
-  const name = await database.server.createDatabase('agent');
-  const dsn = (password: string) => database.dsn(name, { user: 'agent', password });
-
-  await namespace.install(RELEASE, postgres('db'), ...load(20));
-  await namespace.rolledOut();
-  await expectDown(namespace, /no such Secret or key|STORAGE_DSN_FILE/);
-  expect(await namespace.kubectl('describe', 'pods')).toMatch(
-    /STORAGE_DSN: +<set to the key 'dsn' in secret 'db'> +Optional: true/,
-  );
-
-  await putSecret(namespace, { url: dsn('correct horse') });
-  await expectDown(namespace, /STORAGE_DSN_FILE/);
-
-  await putSecret(namespace, { dsn: dsn('wrong') });
-  await expectDown(namespace, /wrong user or password .*correct the Secret/);
-
-  await putSecret(namespace, { dsn: dsn('correct horse') });
-  await untilUp(namespace, 'the right password');
-
-  await database.server.query(`ALTER ROLE agent PASSWORD 'battery staple'`);
-  // Connections that are open go on with the old one.
-  await database.server.query(
-    `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'agent'`,
-  );
-  await expectDown(namespace, /wrong user or password/);
-  await putSecret(namespace, { dsn: dsn('battery staple') });
-  await untilUp(namespace, 'a rotated password');
-
-  const pod = (await namespace.routerPod()).metadata.name;
+/** All that the Router has been told is sent is on the server, what waited for storage too. */
+async function expectAllStored(namespace: Namespace): Promise<void> {
+  const { name } = (await namespace.routerPod()).metadata;
   await eventually(async () => {
-    const entries = (await journal(namespace, pod)).filter(({ outcome }) => outcome !== 'queued');
+    const entries = (await journal(namespace, name)).filter(({ outcome }) => outcome !== 'queued');
     expect(entries.length).toBeGreaterThan(100);
-    expect(compare(entries, await storedIds(namespace, pod))).toMatchObject({
+    expect(compare(entries, await storedIds(namespace, name))).toMatchObject({
       missing: [],
       twice: [],
     });
   });
+}
+
+const NOT_FOUND = /the file that STORAGE_DSN_FILE names cannot be read \(ENOENT\)/;
+
+describe.concurrent('a Secret that is wrong', () => {
+  it('in its name is looked for until there is one, without a restart', async () => {
+    await using namespace = await createNamespace('helm4', 'name');
+    const dsn = database.dsn(await database.server.createDatabase());
+    await putSecret(namespace, 'db', { dsn });
+    await namespace.install(RELEASE, postgres('bd'), ...load(20));
+    await namespace.rolledOut();
+    await expectDown(namespace, NOT_FOUND);
+    expect(await namespace.kubectl('describe', 'pods')).toMatch(
+      /STORAGE_DSN: +<set to the key 'dsn' in secret 'bd'> +Optional: true/,
+    );
+
+    await putSecret(namespace, 'bd', { dsn });
+    await untilUp(namespace, 'a Secret of the name');
+    await expectAllStored(namespace);
+  });
+
+  it('in its key is looked into until it has the key, without a restart', async () => {
+    await using namespace = await createNamespace('helm3', 'key');
+    const dsn = database.dsn(await database.server.createDatabase());
+    await putSecret(namespace, 'db', { url: dsn });
+    await namespace.install(RELEASE, postgres('db'), ...load(20));
+    await namespace.rolledOut();
+    await expectDown(namespace, NOT_FOUND);
+    expect(await namespace.kubectl('describe', 'pods')).toMatch(
+      /STORAGE_DSN: +<set to the key 'dsn' in secret 'db'> +Optional: true/,
+    );
+
+    await namespace.kubectl('patch', 'secret', 'db', '-p', JSON.stringify({ stringData: { dsn } }));
+    await untilUp(namespace, 'the key of the Secret');
+    await expectAllStored(namespace);
+  });
+
+  it('in its password is read again until it is right, and when it is rotated', async () => {
+    await using namespace = await createNamespace('helm4', 'password');
+    await database.server.createRole('agent');
+    const name = await database.server.createDatabase('agent');
+    const dsn = (password: string) => database.dsn(name, { user: 'agent', password });
+    await putSecret(namespace, 'db', { dsn: dsn('wrong') });
+    await namespace.install(RELEASE, postgres('db'), ...load(20));
+    await namespace.rolledOut();
+    await expectDown(namespace, /wrong user or password .*correct the Secret/);
+
+    await putSecret(namespace, 'db', { dsn: dsn('correct horse') });
+    await untilUp(namespace, 'the right password');
+
+    await database.server.query(`ALTER ROLE agent PASSWORD 'battery staple'`);
+    // Connections that are open go on with the old one.
+    await database.server.query(
+      `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'agent'`,
+    );
+    await expectDown(namespace, /wrong user or password/);
+    await putSecret(namespace, 'db', { dsn: dsn('battery staple') });
+    await untilUp(namespace, 'a rotated password');
+    await expectAllStored(namespace);
+  });
 });
 
-describe.each(helms)('%s', (helm) => {
+describe.concurrent.each(helms)('%s', (helm) => {
   it('brings the old release back where the sidecar’s image cannot be pulled', async () => {
     await using namespace = await createNamespace(helm, 'image');
     await namespace.install(RELEASE, SQLITE, ...load(20));
@@ -139,7 +174,7 @@ describe.each(helms)('%s', (helm) => {
   });
 });
 
-it('tells of a storage class that does not exist, and starts with one that does', async () => {
+it.concurrent('tells of a storage class that does not exist, and starts with one that does', async () => {
   await using namespace = await createNamespace('helm3', 'class');
   const wrong = 'optional.storage.sqlite.persistence.storageClassName=nosuch';
   await namespace.install(RELEASE, [...SQLITE, wrong], ...load(20));
