@@ -31,7 +31,7 @@ function sortable(ts: string): string {
   return `${seconds}.${fraction.padEnd(9, '0')}Z`;
 }
 
-describe.each(helms)('what AgentTier’s own chart left, with %s', (helm) => {
+describe.concurrent.each(helms)('what AgentTier’s own chart left, with %s', (helm) => {
   it('is taken over: the claim by its name, the file with all its rows', async () => {
     await using namespace = await createNamespace(helm, 'adopt');
     const upstream = (on: boolean) =>

@@ -18,7 +18,7 @@ const turn = (on: boolean) => [
   ...['--set', `optional.storage.enabled=${on}`],
 ];
 
-describe.each(helms)('storage with %s', (helm) => {
+describe.concurrent.each(helms)('storage with %s', (helm) => {
   it('is a no-op by default, comes by one --set within a minute, and keeps its rows while it is off', async () => {
     await using namespace = await createNamespace(helm, 'switch');
     await namespace.install('agenttier', recording(20));

@@ -23,7 +23,7 @@ async function uninstalled(namespace: Namespace, release: string): Promise<strin
   return text;
 }
 
-describe.each(helms)('after helm uninstall with %s', (helm) => {
+describe.concurrent.each(helms)('after helm uninstall with %s', (helm) => {
   it('the claim stays, as is said, and an install of the same name has its rows; another release beside it is left alone', async () => {
     await using namespace = await createNamespace(helm, 'uninstall');
     for (const release of ['agenttier', 'second']) await namespace.install(release, VALUES);
@@ -56,7 +56,7 @@ describe.each(helms)('after helm uninstall with %s', (helm) => {
   });
 });
 
-describe.each(helms)('a release name of 53 characters with %s', (helm) => {
+describe.concurrent.each(helms)('a release name of 53 characters with %s', (helm) => {
   it('has its Router, its claim, and a passing helm test', async () => {
     await using namespace = await createNamespace(helm, 'long');
     const release = `agenttier-${'of-the-team-with-the-longest-name-of-all-teams'.slice(0, 43)}`;
