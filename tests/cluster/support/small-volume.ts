@@ -1,6 +1,17 @@
 import type { Namespace } from './namespace.ts';
 import { onNode } from './namespace.ts';
 
+/**
+ * What kind of volume it is:
+ *
+ * - `hostPath`: containers mount the directory itself, and feel it when that becomes writable again
+ * - `local`: kubelet makes a mount of its own for each Pod, which is read-only for good where the file
+ *   system is at that moment
+ */
+type Kind = 'hostPath' | 'local';
+
+const MEBIBYTES = 256;
+
 /** A volume in the node's memory that can be filled up, and be made read-only. */
 export class SmallVolume {
   /** Its storage class, which nothing else has. */
@@ -24,11 +35,20 @@ export class SmallVolume {
     await onNode('rm', `${this.#directory}/ballast`);
   }
 
-  /** Makes it read-only, or writable again. The first is refused while a file is open for writing. */
-  async remount(mode: 'ro' | 'rw'): Promise<void> {
-    await onNode('mount', '-o', `remount,${mode}`, this.#directory);
-    // The file system alone: a container's mount of it would keep what this mount is.
-    if (mode === 'ro') await onNode('mount', '-o', 'remount,bind,rw', this.#directory);
+  /** Makes it read-only, which the kernel refuses while a file is open for writing. */
+  async makeReadOnly(): Promise<void> {
+    await onNode('mount', '-o', 'remount,ro', this.#directory);
+    await this.#keepMountWritable();
+  }
+
+  /** The file system alone is read-only: a container's mount of it would keep what this mount is. */
+  async #keepMountWritable(): Promise<void> {
+    await onNode('mount', '-o', 'remount,bind,rw', this.#directory);
+  }
+
+  /** Undoes {@link makeReadOnly}. */
+  async makeWritable(): Promise<void> {
+    await onNode('mount', '-o', 'remount,rw', this.#directory);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -39,12 +59,15 @@ export class SmallVolume {
   }
 }
 
-/** Makes a volume of some MiB for the one claim of a namespace. */
-export async function makeSmallVolume(namespace: Namespace, megabytes = 256): Promise<SmallVolume> {
+/** Makes a volume for the one claim of a namespace. */
+export async function makeSmallVolume(
+  namespace: Namespace,
+  kind: Kind = 'hostPath',
+): Promise<SmallVolume> {
   const directory = `/run/agenttier-${namespace.name}`;
   await onNode('mkdir', '-p', directory);
   // A hostPath ignores fsGroup.
-  const options = `size=${megabytes}m,mode=1777`;
+  const options = `size=${MEBIBYTES}m,mode=1777`;
   await onNode('mount', '-t', 'tmpfs', '-o', options, 'tmpfs', directory);
   await namespace.apply({
     apiVersion: 'v1',
@@ -55,9 +78,15 @@ export async function makeSmallVolume(namespace: Namespace, megabytes = 256): Pr
       capacity: { storage: '1Gi' },
       accessModes: ['ReadWriteOnce'],
       persistentVolumeReclaimPolicy: 'Retain',
-      // Of this kind, because kubelet makes a mount of its own of a `local` one, and makes that
-      // read-only for good where the file system is.
-      hostPath: { path: directory },
+      [kind]: { path: directory },
+      // A local volume has to say where it is, and there is one node.
+      nodeAffinity: {
+        required: {
+          nodeSelectorTerms: [
+            { matchExpressions: [{ key: 'kubernetes.io/hostname', operator: 'Exists' }] },
+          ],
+        },
+      },
     },
   });
   return new SmallVolume(namespace, directory);
