@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { KubernetesObject } from '../chart/control-plane/client.ts';
 import { eventually } from './support/eventually.ts';
+import { successor } from './support/followed-router.ts';
 import { expectAsQuick } from './support/latency.ts';
 import { createNamespace, type Namespace } from './support/namespace.ts';
 import { startReachablePostgres } from './support/postgres.ts';
@@ -102,7 +103,7 @@ async function startReadOnly(namespace: Namespace, volume: SmallVolume): Promise
 }
 
 describe.concurrent('the Router does not feel', () => {
-  it('a volume that is full', async () => {
+  it('a volume that is full, nor that it becomes read-only', async () => {
     await using namespace = await createNamespace('helm4', 'full');
     await using volume = await makeSmallVolume(namespace);
     await installBoth(namespace, on(volume));
@@ -111,6 +112,15 @@ describe.concurrent('the Router does not feel', () => {
       begin: () => volume.fill(),
       why: /ENOSPC/,
       mend: () => volume.empty(),
+    });
+    await expectUnharmed(namespace, {
+      what: 'a volume that became read-only',
+      begin: () => volume.becomeReadOnly(),
+      why: /read-only|EROFS/i,
+      mend: async () => {
+        await volume.makeWritable();
+        await volume.empty();
+      },
     });
   });
 
@@ -149,4 +159,21 @@ describe.concurrent('the Router does not feel', () => {
       mend: () => server.start(),
     });
   });
+});
+
+it.concurrent('a new Pod finds a volume mended that kubelet had mounted read-only', async () => {
+  await using namespace = await createNamespace('helm3', 'mounted-read-only');
+  await using volume = await makeSmallVolume(namespace, 'local');
+  await namespace.install(RELEASE, on(volume), ...load(30));
+  await namespace.rolledOut();
+  const entries = await durable(namespace, (await namespace.routerPod()).metadata.name, 100);
+  await startReadOnly(namespace, volume);
+  await untilDown(namespace, /read-only|EROFS/i);
+
+  await volume.makeWritable();
+  const { name } = (await namespace.routerPod()).metadata;
+  await namespace.kubectl('delete', 'pod', name, '--grace-period=1');
+  const next = await successor(namespace, name);
+  await storageUp(namespace, next);
+  expect(compare(entries, await storedIds(namespace, next))).toMatchObject({ lost: [], twice: [] });
 });

@@ -41,12 +41,24 @@ export class SmallVolume {
     await this.#keepMountWritable();
   }
 
+  /**
+   * Makes it full, and read-only under a sidecar that runs. A file system becomes so under its files when
+   * it meets an error; by hand it does so only while none is open for writing. A full one leaves the
+   * sidecar its lock alone, and no room for another where that is removed.
+   */
+  async becomeReadOnly(): Promise<void> {
+    const attempt = `cat /dev/zero >>ballast; rm -f *.lock; mount -o remount,ro ${this.#directory}`;
+    const script = `for i in $(seq 600); do (${attempt}) 2>/dev/null && exit; sleep 0.05; done; exit 1`;
+    await onNode('sh', '-c', `cd ${this.#directory} && ${script}`);
+    await this.#keepMountWritable();
+  }
+
   /** The file system alone is read-only: a container's mount of it would keep what this mount is. */
   async #keepMountWritable(): Promise<void> {
     await onNode('mount', '-o', 'remount,bind,rw', this.#directory);
   }
 
-  /** Undoes {@link makeReadOnly}. */
+  /** Undoes {@link makeReadOnly}, and what {@link becomeReadOnly} does besides is undone by {@link empty}. */
   async makeWritable(): Promise<void> {
     await onNode('mount', '-o', 'remount,rw', this.#directory);
   }
