@@ -16,7 +16,7 @@ import { load, SQLITE } from './support/router-load.ts';
 
 const RELEASE = 'agenttier';
 // Ten times what docs/operations.md says of each.
-const SIDECAR_AWAY_MS = 10_000;
+const SIDECAR_AWAY_MS = 20_000;
 const ROUTER_AWAY_MS = 80_000;
 
 let namespace: Namespace;
