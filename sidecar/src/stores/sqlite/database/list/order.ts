@@ -11,6 +11,19 @@ export function compareTexts(a: string, b: string): number {
   return a.length - b.length;
 }
 
+/** The lowest id that a row can have. */
+export const FIRST_ID = '-9223372036854775808';
+
+/**
+ * The place before all rows: what a list that has not got to a row yet goes on from. In descending
+ * order the text begins with the last code point there is, which no time begins with.
+ */
+export function startOf(order: Order): Position {
+  return order === 'asc'
+    ? { ts: '', id: FIRST_ID }
+    : { ts: '\u{10ffff}', id: '9223372036854775807' };
+}
+
 /** Compares places of a list: negative when `a` comes first in the order. */
 export function comparePositions(a: Position, b: Position, order: Order): number {
   const ascending = compareTexts(a.ts, b.ts) || compareIds(a.id, b.id);

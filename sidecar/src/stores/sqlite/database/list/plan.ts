@@ -17,6 +17,10 @@ export interface Plan {
   readonly driven: boolean;
   /** Bound first in every scan: the values of the filters that are looked at row by row. */
   readonly residualValues: readonly string[];
+  /** The highest id there is. */
+  readonly highestIdSql: string;
+  /** Rows beyond an id, with the value of the driving column; asks for the residual values and it. */
+  readonly arrivedSql: string;
   /** Rows after a position that share its ts; asks for value, ts, id. */
   readonly tieSql: string;
   /** Rows from (`>=`) or beyond (`>`) a time, up to another one; asks for value and the times. */
@@ -34,7 +38,8 @@ export function planList(query: ListQuery): Plan {
   const driver = chooseDriver(query);
   const streams = driver === undefined ? [null] : streamValues(driver, query);
   const residual = residualFilters(query, driver);
-  const scan = `SELECT ${residual.sql}, CAST(id AS TEXT), ts FROM ${kind.table}
+  const columns = `${residual.sql}, CAST(id AS TEXT), ts`;
+  const scan = `SELECT ${columns} FROM ${kind.table}
     INDEXED BY ${indexName(kind, driver?.name ?? 'ts')} WHERE ${driverSql(driver)}`;
   const forward = query.order === 'asc';
   const order = forward ? 'ORDER BY ts, id' : 'ORDER BY ts DESC, id DESC';
@@ -43,6 +48,9 @@ export function planList(query: ListQuery): Plan {
     streams,
     driven: driver !== undefined,
     residualValues: residual.values,
+    highestIdSql: `SELECT CAST(max(id) AS TEXT) FROM ${kind.table}`,
+    arrivedSql: `SELECT ${columns}, ${driver?.name ?? 'NULL'} FROM ${kind.table} NOT INDEXED
+      WHERE id > CAST(? AS INTEGER) ORDER BY id`,
     tieSql: `${scan} ts = ? AND id ${forward ? '>' : '<'} CAST(? AS INTEGER) ${order}`,
     rangeSql(from, bounded) {
       return `${scan} ts ${from} ? AND ts < ${bounded ? '?' : AFTER_ALL_TEXTS} ${order}`;

@@ -1,13 +1,11 @@
 import type { Position } from '../../../../records/list.ts';
 import type { Statement } from '../../engine/connection.ts';
-import { compareTexts } from './order.ts';
+import { comparePositions, compareTexts } from './order.ts';
 import type { Plan } from './plan.ts';
 import type { StatementCache } from './statement-cache.ts';
 
-/** Rows between two looks at the clock: a row takes about a microsecond, a look a tenth. */
-const ROWS_PER_LOOK = 16;
-
-const HIT = 0;
+/** Columns of a scan. */
+export const HIT = 0;
 const ID = 1;
 const TS = 2;
 
@@ -17,7 +15,8 @@ const TS = 2;
  */
 export class Stream {
   readonly #plan: Plan;
-  readonly #value: string | null;
+  /** In the driving column; null stands for NULL. */
+  readonly value: string | null;
   readonly #statements: StatementCache;
   readonly #found: Position[] = [];
   #reach: Position | undefined;
@@ -25,7 +24,7 @@ export class Stream {
 
   constructor(plan: Plan, value: string | null, statements: StatementCache) {
     this.#plan = plan;
-    this.#value = value;
+    this.value = value;
     this.#statements = statements;
     this.#reach = plan.query.after;
   }
@@ -46,8 +45,8 @@ export class Stream {
   }
 
   /**
-   * Looks further: until so many more rows matched, past the deadline, or to the end; at a few
-   * rows at least, so that each call gets ahead.
+   * Looks further: until so many more rows matched, past the deadline, or to the end; at one row at
+   * least, so that each call gets ahead.
    */
   advance(matches: number, deadline: number): void {
     const wanted = this.#found.length + matches;
@@ -64,12 +63,43 @@ export class Stream {
     if (inRange) {
       const ties = this.#bind(this.#plan.tieSql, from.ts, from.id);
       if (!this.#scan(ties, wanted, deadline)) return;
+      // To seek what follows may take as long as a row.
+      if (this.#reach !== from && performance.now() >= deadline) return;
     }
     let rest: Statement;
     if (order === 'desc') rest = this.#range('>=', since, earlier(from.ts, until));
     else if (compareTexts(from.ts, since) >= 0) rest = this.#range('>', from.ts, until);
     else rest = this.#range('>=', since, until);
     this.#atEnd = this.#scan(rest, wanted, deadline);
+  }
+
+  /**
+   * A row was inserted at a place of the list: found as well, if this has looked past there; else
+   * it is met later.
+   */
+  admit(at: Position): void {
+    const { order } = this.#plan.query;
+    const reach = this.#reach;
+    const passed = reach !== undefined && comparePositions(at, reach, order) <= 0;
+    if (!passed && !this.#atEnd) return;
+    this.#found.splice(this.#countUpTo(at), 0, at);
+  }
+
+  /** Forgets the rows up to a place. */
+  drop(place: Position): void {
+    this.#found.splice(0, this.#countUpTo(place));
+  }
+
+  /** How many of the rows found stand at or before a place. */
+  #countUpTo(place: Position): number {
+    let [low, high] = [0, this.#found.length];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      const at = this.#found[middle] as Position;
+      if (comparePositions(at, place, this.#plan.query.order) <= 0) low = middle + 1;
+      else high = middle;
+    }
+    return low;
   }
 
   #range(from: '>=' | '>', lower: string, upper: string | undefined): Statement {
@@ -82,26 +112,29 @@ export class Stream {
     let parameter = 1;
     for (const value of this.#plan.residualValues) statement.bindText(parameter++, value);
     if (this.#plan.driven) {
-      if (this.#value === null) statement.bindNull(parameter++);
-      else statement.bindText(parameter++, this.#value);
+      if (this.value === null) statement.bindNull(parameter++);
+      else statement.bindText(parameter++, this.value);
     }
     for (const bound of bounds) statement.bindText(parameter++, bound);
     return statement;
   }
 
-  /** True when the statement was stepped to its end. */
+  /**
+   * Looks at the clock at each row: a row takes about a microsecond and a look a tenth of it, but
+   * one whose page is not in the cache takes a read of the disk or several.
+   *
+   * @returns true when the statement was stepped to its end
+   */
   #scan(statement: Statement, wanted: number, deadline: number): boolean {
     try {
-      for (let rows = 1; this.#found.length < wanted; rows++) {
+      while (this.#found.length < wanted) {
         if (!statement.step()) return true;
-        if (statement.double(HIT) === 1) {
-          this.#reach = position(statement);
-          this.#found.push(this.#reach);
-        }
-        if (rows % ROWS_PER_LOOK === 0 && performance.now() >= deadline) {
-          this.#reach = position(statement);
-          return false;
-        }
+        const late = performance.now() >= deadline;
+        const hit = statement.double(HIT) === 1;
+        if (!late && !hit) continue;
+        this.#reach = position(statement);
+        if (hit) this.#found.push(this.#reach);
+        if (late) return false;
       }
       return false;
     } finally {
@@ -110,7 +143,7 @@ export class Stream {
   }
 }
 
-function position(statement: Statement): Position {
+export function position(statement: Statement): Position {
   return { ts: statement.text(TS), id: statement.text(ID) };
 }
 
