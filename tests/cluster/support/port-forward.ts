@@ -14,9 +14,12 @@ export class Forward {
     this.#child = child;
   }
 
-  /** GETs JSON. */
+  /** GETs JSON. @throws with what was answered where that is no success */
   async json<T>(path: string): Promise<T> {
-    return (await (await fetch(this.url + path)).json()) as T;
+    const response = await fetch(this.url + path);
+    const text = await response.text();
+    if (!response.ok) throw new Error(`GET ${path}: ${response.status} ${text}`);
+    return JSON.parse(text) as T;
   }
 
   async text(path: string): Promise<string> {

@@ -139,15 +139,20 @@ export async function list(sidecar: Forward, query: string): Promise<StoredRecor
   return items;
 }
 
-/** The event ids of all records of all kinds that the sidecar of a Pod has, each as often as it is there. */
+/**
+ * The event ids of all records of all kinds that the sidecar of a Pod has, each as often as it is there. It
+ * waits for a sidecar that does not listen yet, or is opening its storage: a Pod is ready before.
+ */
 export function storedIds(namespace: Namespace, pod: string): Promise<string[]> {
-  return through(namespace, `pod/${pod}`, API_PORT, async (sidecar) => {
-    const ids: string[] = [];
-    for (const kind of KINDS) {
-      for (const item of await list(sidecar, kind)) ids.push(String(item.event_id));
-    }
-    return ids;
-  });
+  return eventually(() =>
+    through(namespace, `pod/${pod}`, API_PORT, async (sidecar) => {
+      const ids: string[] = [];
+      for (const kind of KINDS) {
+        for (const item of await list(sidecar, kind)) ids.push(String(item.event_id));
+      }
+      return ids;
+    }),
+  );
 }
 
 /** What a journal says and what is stored, held against each other. */
