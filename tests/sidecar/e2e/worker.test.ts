@@ -82,7 +82,7 @@ it.concurrent('a file that was replaced by a copy of itself is opened anew', asy
 
   // The log belongs to the path, and so to the copy: with both nothing is lost.
   renameSync(copyDatabase(path, directory.path('copy')), path);
-  await sidecar.log(({ msg }) => msg === 'ending the SQLite worker');
+  await until(async () => (await restarts(sidecar)) === 1);
   const after = new Load(sidecar.api, { prefix: 'after' });
   await until(() => after.durable.size > 100);
   await after.stop();

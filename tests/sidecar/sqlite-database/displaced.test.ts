@@ -56,6 +56,21 @@ test('acknowledges nothing in a file that was replaced, and leaves the new one w
   expect(readdirSync(dirname(path)).sort()).toEqual(['agenttier.db', `${ASIDE}-wal`]);
 });
 
+test('tells a copy of the file from another one: the WAL belongs to it as well', async () => {
+  const path = temporaryPath();
+  const first = await open(path);
+  first.append(batch('a'));
+  first.maintain();
+  first.append(batch('b'));
+  copyFileSync(path, `${path}.copy`);
+  renameSync(`${path}.copy`, path);
+  expect(() => first.append(batch('c'))).toThrow(
+    expect.objectContaining({ copied: true, class: 'transient' }),
+  );
+  const again = await open(path);
+  expect(idsOf(again).slice(0, 2)).toEqual(['a', 'b']);
+});
+
 test('leaves the WAL of the file that it had open before where it is', async () => {
   const path = temporaryPath();
   const first = await open(path);

@@ -128,7 +128,7 @@ describe('the SQLite store', () => {
     await store.open();
     await store.append(auditRows('a'));
     rmSync(path);
-    await until(() => store.complaint?.()?.includes('database file was deleted or replaced'));
+    await until(() => store.complaint?.()?.includes('was deleted or replaced while it was open'));
     await expect(store.append(auditRows('b'))).rejects.toThrow('deleted or replaced');
     await store.open();
     await store.append(auditRows('c'));
@@ -169,6 +169,10 @@ describe('the SQLite store', () => {
     await first.append(auditRows('a'));
     await first.close(soon());
     copyFileSync(path, `${path}.backup`);
+    const second = testStore(path);
+    await second.open();
+    await second.append(auditRows('later'));
+    await second.close(soon());
 
     const store = testStore(path, { log });
     await store.open();

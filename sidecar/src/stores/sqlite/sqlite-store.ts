@@ -245,6 +245,8 @@ class SqliteStore implements Store {
       });
     }
     this.#checkInFull ||= worker.metCorruption;
+    // Then the WAL belongs to the file that is there now.
+    if (worker.foundCopy) this.#formerInode = undefined;
     this.#formerCheckpointFailures += worker.figures.checkpointFailures;
     this.#worker = undefined;
   }
@@ -325,18 +327,12 @@ class SqliteStore implements Store {
       look(`${path}-shm`),
     ]);
     if (opened !== this.#opened) return;
-    if (file !== 'unknown' && !(file?.ino === opened.inode && file.dev === opened.device)) {
-      this.#endWorker(
-        new StoreError('database file was deleted or replaced', {
-          hint: `stop the sidecar before ${path} is moved; it is opened anew`,
-        }),
-      );
-      return;
-    }
+    const isFileThere =
+      file === 'unknown' || (file?.ino === opened.inode && file.dev === opened.device);
     const isWalThere = wal === 'unknown' || wal?.ino === opened.walInode;
     const isShmThere = shm === 'unknown' || shm?.isDirectory() === true;
-    // The worker still has what is gone, saves it, and says what is wrong.
-    if (!isWalThere || !isShmThere) await this.probe().catch(() => {});
+    // The worker still has what is gone, saves what it can, says what is wrong, and ends.
+    if (!isFileThere || !isWalThere || !isShmThere) await this.probe().catch(() => {});
   }
 
   #watchVolume(volume: Volume): void {

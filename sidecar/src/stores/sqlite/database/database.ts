@@ -5,7 +5,7 @@ import type { Rows } from '../../../records/rows.ts';
 import type { Appended } from '../../store.ts';
 import { trialRows } from '../../trial-rows.ts';
 import type { Connection } from '../engine/connection.ts';
-import type { FileLayer } from '../files/file-layer.ts';
+import type { FileHandle, FileLayer, OpenMode } from '../files/file-layer.ts';
 import { Appender } from './append.ts';
 import { type Checkpointed, Checkpointer } from './checkpoint.ts';
 import { DatabaseError } from './database-error.ts';
@@ -14,6 +14,9 @@ import type { Migrated } from './migrations.ts';
 import { closeQuietly, type DatabaseOptions, type OpenedFile, openFile } from './opening.ts';
 import { sizeOf } from './quarantine.ts';
 import { databaseError, isCorruption } from './result-codes.ts';
+import { sameContent } from './same-content.ts';
+
+const TO_READ: OpenMode = { writable: false, create: false, exclusive: false, permissions: 0 };
 
 export interface Figures {
   readonly databaseBytes: number;
@@ -42,6 +45,8 @@ export class Database {
   /** What the opening did to the file; undefined when it was up to date. */
   readonly migrated: Migrated | undefined;
   readonly #files: FileLayer;
+  /** Of the file for reading, whatever becomes of its name. */
+  readonly #handle: FileHandle;
   readonly #connection: Connection;
   readonly #appender: Appender;
   readonly #slices: SliceReader;
@@ -87,6 +92,7 @@ export class Database {
     // record is called a duplicate of it, it has to reach the disk.
     this.#emptyWal();
     this.walInode = this.#inodeOf(`${this.path}-wal`) ?? 0;
+    this.#handle = this.#files.open(this.path, TO_READ);
   }
 
   /**
@@ -162,6 +168,7 @@ export class Database {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
+    this.#files.close(this.#handle);
     try {
       if (!this.#connection.sound) {
         throw new DatabaseError(`cannot close ${this.path} in order: a call to the disk failed`);
@@ -193,11 +200,25 @@ export class Database {
     if (this.#inodeOf(this.path) !== this.inode) {
       throw new DatabaseError(`${this.path} was deleted or replaced while it was open`, {
         hint: 'stop the sidecar before the file is moved; it is opened anew',
+        copied: this.#isCopied(),
       });
     }
     if (this.#walIsGone || this.#inodeOf(`${this.path}-wal`) === this.walInode) return;
     this.#emptyWal();
     this.#walIsGone = true;
+  }
+
+  #isCopied(): boolean {
+    try {
+      const there = this.#files.open(this.path, TO_READ);
+      try {
+        return sameContent(this.#files, this.#handle, there);
+      } finally {
+        this.#files.close(there);
+      }
+    } catch {
+      return false; // Nothing is there, or it cannot be read.
+    }
   }
 
   #refuseWithoutWal(): void {

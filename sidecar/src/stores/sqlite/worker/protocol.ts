@@ -123,6 +123,8 @@ export interface PlainError {
   readonly hint?: string;
   /** SQLite met damage in the file. */
   readonly corrupt: boolean;
+  /** The file was replaced by one of the same content. */
+  readonly copied?: boolean;
 }
 
 export function toWire(query: ListQuery): WireQuery {
@@ -143,7 +145,8 @@ export function toPlain(error: unknown): PlainError {
     return { message: `SQLite worker: ${what}`, class: 'transient', corrupt: false };
   }
   const corrupt = 'corrupt' in error && error.corrupt === true;
-  const plain = { message: error.message, class: error.class, corrupt };
+  const copied = 'copied' in error && error.copied === true;
+  const plain = { message: error.message, class: error.class, corrupt, copied };
   return error.hint === undefined ? plain : { ...plain, hint: error.hint };
 }
 
