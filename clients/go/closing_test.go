@@ -1,0 +1,159 @@
+package storageclient
+
+// How a client ends.
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestACloseEndsWithItsContextWhateverTheSidecarDoes(t *testing.T) {
+	t.Run("away", func(t *testing.T) { closeInTime(t, "http://127.0.0.1:1") })
+	t.Run("black hole", func(t *testing.T) {
+		listener, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer listener.Close()
+		closeInTime(t, "http://"+listener.Addr().String())
+	})
+	t.Run("hung in its answer", func(t *testing.T) {
+		f := startFake(t)
+		over := make(chan struct{})
+		f.set(func(w http.ResponseWriter, _ request) bool {
+			w.WriteHeader(201)
+			_, _ = io.WriteString(w, "{")
+			_ = http.NewResponseController(w).Flush()
+			<-over
+			return true
+		})
+		closeInTime(t, f.URL)
+		close(over)
+	})
+}
+
+// stuckLog is a log that does not return until the test is over.
+type stuckLog struct {
+	slog.Handler
+	over chan struct{}
+}
+
+func (stuckLog) Enabled(context.Context, slog.Level) bool { return true }
+
+func (l stuckLog) Handle(context.Context, slog.Record) error { <-l.over; return nil }
+
+func TestALogThatBlocksHoldsUpNeitherTheRecordsNorTheClose(t *testing.T) {
+	f := startFake(t)
+	log := stuckLog{over: make(chan struct{})}
+	defer close(log.over)
+	c := start(t, Options{URL: f.URL, Logger: slog.New(log)}, quick())
+	// Of each failure and each recovery there is a note.
+	for i := range maxNotes {
+		f.set(func(w http.ResponseWriter, _ request) bool { w.WriteHeader(503); return true })
+		failed := c.Stats().FailedAttempts
+		audit(t, c, i, i+1)
+		eventually(t, "a failure", func() bool { return c.Stats().FailedAttempts > failed })
+		f.set(nil)
+		eventually(t, "a recovery", func() bool { return c.Stats().Queued == 0 })
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	defer cancel()
+	began := time.Now()
+	if err := c.Shutdown(ctx); err != nil {
+		t.Error(err)
+	}
+	if took := time.Since(began); took > 2*time.Second {
+		t.Errorf("the close took %s", took)
+	}
+}
+
+func closeInTime(t *testing.T, url string) {
+	t.Helper()
+	c := start(t, Options{URL: url}, quick())
+	audit(t, c, 0, 7)
+	time.Sleep(20 * time.Millisecond)
+	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	defer cancel()
+	began := time.Now()
+	err := c.Shutdown(ctx)
+	if took := time.Since(began); took > 3*time.Second {
+		t.Errorf("took %s", took)
+	}
+	if err == nil || !strings.Contains(err.Error(), "7 records") {
+		t.Errorf("the error is %v", err)
+	}
+	if s := c.Stats(); s.Dropped != 7 || s.Queued != 0 {
+		t.Errorf("stats are %+v", s)
+	}
+	if again := c.Close(); again == nil || again.Error() != err.Error() {
+		t.Errorf("a second close says %v", again)
+	}
+	if err := c.RecordAuditEvent(t.Context(), AuditEvent{}); !errors.Is(err, ErrClosed) {
+		t.Errorf("a record after the close says %v", err)
+	}
+	if s := c.Stats(); s.Dropped != 8 {
+		t.Errorf("stats are %+v", s)
+	}
+}
+
+func TestAClosingClientDoesNotWaitForSlowStorage(t *testing.T) {
+	f := startFake(t)
+	// Storage never comes; the sidecar answers 202 when the wait is over.
+	f.set(func(w http.ResponseWriter, r request) bool {
+		var seconds int
+		_, _ = fmt.Sscanf(r.prefer, "wait=%d", &seconds)
+		time.Sleep(time.Duration(seconds) * time.Second)
+		reply(w, 202, map[string]any{"accepted": len(r.lines), "rejected_count": 0, "rejected": []rejection{}})
+		return true
+	})
+	c := start(t, Options{URL: f.URL}, quick())
+	audit(t, c, 0, 5)
+	eventually(t, "the first request", func() bool { return len(f.all()) == 1 })
+	audit(t, c, 5, 10)
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+	defer cancel()
+	if err := c.Shutdown(ctx); err != nil {
+		t.Error(err)
+	}
+	if s := c.Stats(); s.Unconfirmed != 10 {
+		t.Errorf("stats are %+v", s)
+	}
+}
+
+func TestASecondCloseWithANearerDeadlineShortensTheWait(t *testing.T) {
+	f := startFake(t)
+	over := make(chan struct{})
+	// Storage never comes: what does not wait for it is answered.
+	f.set(func(w http.ResponseWriter, r request) bool {
+		if r.prefer != "" {
+			<-over
+		}
+		reply(w, 202, map[string]any{"accepted": len(r.lines), "rejected_count": 0, "rejected": []rejection{}})
+		return true
+	})
+	c := start(t, Options{URL: f.URL}, quick())
+	defer close(over)
+	audit(t, c, 0, 5)
+	first := make(chan error, 1)
+	go func() { first <- c.Shutdown(context.Background()) }()
+	eventually(t, "the first request", func() bool { return len(f.all()) == 1 })
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+	defer cancel()
+	if err := c.Shutdown(ctx); err != nil {
+		t.Error(err)
+	}
+	if err := <-first; err != nil {
+		t.Error(err)
+	}
+	if s := c.Stats(); s.Unconfirmed != 5 {
+		t.Errorf("stats are %+v", s)
+	}
+}
