@@ -63,6 +63,7 @@ describe('the stand-in Router', () => {
         ...env,
         STORAGE_API_ADDRESS: new URL(first.api).host,
       });
+      await second.storage('up');
       await sleep(1_500);
       router.kill('SIGTERM');
       expect(await once(router, 'close')).toEqual([0, null]);
