@@ -149,25 +149,23 @@ it('makes a table anew that somebody dropped (1146)', async () => {
   expect(await store.append(rows)).toEqual({ duplicates: [] });
 });
 
-it('tells that the disk is full, and stores all when there is room again', async ({ skip }) => {
-  await using directory = await temporaryDirectory();
-  const path = directory.path('volume');
-  await mkdir(path);
-  await chmod(directory.root, 0o711); // For the user of the server.
-  await using volume = smallVolume(path, 96 * MIB);
-  if (volume === undefined) return skip('this machine does not let us mount a tmpfs');
-  await using own = await startMariadb({ directory: path });
+/** Fills the disk under a server of its own; what the store says then, and whether it stores all later. */
+async function onFullDisk(
+  path: string,
+  ends: AsyncDisposableStack,
+): Promise<{ told: unknown; mend: () => Promise<void> }> {
+  const own = ends.use(await startMariadb({ directory: path }));
   const database = await own.createDatabase();
-  await using store = storeOn(own.dsn(database));
+  const store = ends.use(storeOn(own.dsn(database)));
   await store.open();
   // Its log and its own tables find room, a table that grows by megabytes does not.
   const ballast = `${path}/ballast`;
   const { bavail, bsize } = await statfs(path);
   await writeFile(ballast, Buffer.alloc(bavail * bsize - 6 * MIB));
   let stored = 0;
-  let failure: unknown;
+  let told: unknown;
   let refused: Rows | undefined;
-  for (let batch = 0; failure === undefined && batch < 100; batch++) {
+  for (let batch = 0; told === undefined && batch < 100; batch++) {
     const rows = rowsOf(AUDIT_EVENT, 20, () => ({ details: 'x'.repeat(60_000) }));
     refused = again(rows);
     await store.append(rows).then(
@@ -175,22 +173,42 @@ it('tells that the disk is full, and stores all when there is room again', async
         stored += 20;
       },
       (error: unknown) => {
-        failure = error;
+        told = error;
       },
     );
   }
-  expect(failure).toMatchObject({
-    class: 'transient',
-    reason: expect.stringMatching(/(?:1114|1030|1021|1026|\b3)\).*free space/),
-  });
-  await rm(ballast);
-  // It may take the server a few attempts to find the room.
-  const retry = async () => {
-    await store.open();
-    return store.append(again(refused as Rows));
+  const mend = async () => {
+    await rm(ballast);
+    // It may take the server a few attempts to find the room.
+    const retry = async () => {
+      await store.open();
+      return store.append(again(refused as Rows));
+    };
+    await expect.poll(() => retry().catch(String), { timeout: 15_000 }).toEqual({ duplicates: [] });
+    expect(await readAll(store)).toHaveLength(stored + 20);
   };
-  await expect.poll(() => retry().catch(String), { timeout: 15_000 }).toEqual({ duplicates: [] });
-  expect(await readAll(store)).toHaveLength(stored + 20);
+  return { told, mend };
+}
+
+it('tells that the disk is full, and stores all when there is room again', async ({ skip }) => {
+  for (let attempt = 1; ; attempt++) {
+    await using directory = await temporaryDirectory();
+    const path = directory.path('volume');
+    await mkdir(path);
+    await chmod(directory.root, 0o711); // For the user of the server.
+    await using volume = smallVolume(path, 96 * MIB);
+    if (volume === undefined) return skip('this machine does not let us mount a tmpfs');
+    await using ends = new AsyncDisposableStack();
+    const { told, mend } = await onFullDisk(path, ends);
+    // On a slow machine the server itself may give up over the full disk, and tells nobody why.
+    if (attempt < 5 && /closed the connection/.test((told as Error).message)) continue;
+    expect(told).toMatchObject({
+      class: 'transient',
+      reason: expect.stringMatching(/(?:1114|1030|1021|1026|\b3)\).*free space/),
+    });
+    await mend();
+    return;
+  }
 });
 
 it('tells that a host has no address, and connects by the DSN that mends it', async () => {
