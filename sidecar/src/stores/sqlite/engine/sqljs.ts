@@ -84,7 +84,10 @@ const BUILT = {
   wasm: new URL('./sqlite.wasm', import.meta.url),
 };
 
-/** The debug build alone keeps the names of its imports; it is as fast. */
+/**
+ * The debug build alone keeps the names of its imports. The other one takes a tenth less time for an
+ * insert, of which a commit to the disk has little left.
+ */
 const PACKAGED = {
   glue: 'sql.js/dist/sql-wasm-debug.js',
   wasm: 'sql.js/dist/sql-wasm-debug.wasm',
