@@ -12,7 +12,9 @@ import (
 
 // receipt is what an answer says of a batch's records.
 type receipt struct {
-	status        int
+	status int
+	// isForeign where the answer is not one that a sidecar gives.
+	isForeign     bool
 	stored        uint64
 	duplicates    uint64
 	rejectedCount uint64
@@ -34,7 +36,7 @@ func (r receipt) about(n int) receipt {
 		isSane = isSane && rejection.Index >= 0 && rejection.Index < n
 	}
 	if !isSane {
-		return receipt{status: r.status}
+		return receipt{status: r.status, isForeign: true}
 	}
 	return r
 }
@@ -97,9 +99,12 @@ const problemType = "application/problem+json"
 // whatever the body says, since sending them again would not be better understood.
 func read(status int, header http.Header, body []byte, n int) (receipt, error) {
 	var d document
-	said := receipt{status: status}
+	said := receipt{status: status, isForeign: true}
 	if json.Unmarshal(body, &d) == nil && d.RejectedCount != nil {
-		said = receipt{status, d.Stored, d.Duplicates, *d.RejectedCount, d.Rejected}.about(n)
+		said = receipt{
+			status: status, stored: d.Stored, duplicates: d.Duplicates,
+			rejectedCount: *d.RejectedCount, rejected: d.Rejected,
+		}.about(n)
 	}
 	mediaType, _, _ := mime.ParseMediaType(header.Get("Content-Type"))
 	isProblem := mediaType == problemType

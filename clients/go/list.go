@@ -3,6 +3,7 @@ package storageclient
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -117,6 +118,9 @@ func (c *Client) auditPage(ctx context.Context, query url.Values) (auditPage, er
 	var page auditPage
 	if err := json.Unmarshal(body, &page); err != nil {
 		return auditPage{}, fmt.Errorf("storageclient: the sidecar's list cannot be read: %w", err)
+	}
+	if page.Items == nil {
+		return auditPage{}, errors.New("storageclient: the answer is no list of a storage sidecar's: check its URL")
 	}
 	return page, nil
 }

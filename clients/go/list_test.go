@@ -97,6 +97,19 @@ func TestAListTellsWhyThereIsNone(t *testing.T) {
 	}
 }
 
+func TestAListOfWhatIsNoSidecarIsAnError(t *testing.T) {
+	for _, body := range []string{`{}`, `{"items":null}`, `[]`, `hello`} {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			_, _ = w.Write([]byte(body))
+		}))
+		c := start(t, Options{URL: server.URL}, quick())
+		if events, err := c.ListAuditEvents(t.Context(), AuditFilter{}); err == nil || !strings.Contains(err.Error(), "list") {
+			t.Errorf("the events of %s are %v, the error %v", body, events, err)
+		}
+		server.Close()
+	}
+}
+
 func TestAListGivesUpOnASidecarThatHangs(t *testing.T) {
 	for name, answer := range map[string]func(w http.ResponseWriter){
 		"before its answer": func(http.ResponseWriter) {},

@@ -13,7 +13,10 @@ const logEvery = 10 * time.Second
 type journalist struct {
 	scribe *scribe
 
+	// When a lane's failure was last told, and whether one was whose end has not been.
 	toldFailure [kinds]time.Time
+	isTold      [kinds]bool
+	toldForeign time.Time
 
 	// What has been told of losses, and when.
 	toldAt      time.Time
@@ -39,22 +42,39 @@ type losses struct {
 	why error
 }
 
-// failed tells a lane's first failure, and every ten seconds that it lasts.
+// failed tells a lane's failure, every ten seconds at most: one that comes and goes would else fill the
+// log.
 func (j *journalist) failed(k kind, p pace, err error, queued int) {
 	now := time.Now()
-	if p.failures > 1 && now.Sub(j.toldFailure[k]) < logEvery {
+	if now.Sub(j.toldFailure[k]) < logEvery {
 		return
 	}
 	j.toldFailure[k] = now
+	j.isTold[k] = true
 	j.scribe.note(slog.LevelWarn, "the storage sidecar did not take records; they wait",
 		"kind", k.String(), "reason", err.Error(), "failures", p.failures, "queued", queued)
 }
 
-// recovered tells the end of a lane's failures.
+// recovered tells the end of a lane's failures, if they were told.
 func (j *journalist) recovered(k kind, p pace, queued int) {
+	if !j.isTold[k] {
+		return
+	}
+	j.isTold[k] = false
 	j.scribe.note(slog.LevelInfo, "the storage sidecar takes records again",
 		"kind", k.String(), "failures", p.failures, "after", time.Since(p.since).Round(time.Millisecond).String(),
 		"queued", queued)
+}
+
+// foreign tells that records were taken by what does not answer as a sidecar does.
+func (j *journalist) foreign(k kind, status, records int) {
+	now := time.Now()
+	if now.Sub(j.toldForeign) < logEvery {
+		return
+	}
+	j.toldForeign = now
+	j.scribe.note(slog.LevelWarn, "what took the records does not answer as a storage sidecar does: check its URL",
+		"kind", k.String(), "status", status, "records", records)
 }
 
 // reject notes records that the sidecar refused.

@@ -16,18 +16,19 @@ type pace struct {
 	// spoils it; doubled by each success, up to ceiling.
 	limit int
 	// ceiling is what remains of the last batch that was refused for being what it was: a sidecar whose
-	// queue is small would else refuse every second batch. After raiseAfter successes it is tried again.
+	// queue is small would else refuse every second batch. After some successes more is tried again.
 	ceiling   int
 	successes int
 }
 
-// raiseAfter is how many successes it takes to try a larger batch than the last that was refused.
-const raiseAfter = 1_000
+// raiseAfter is how many successes it takes to try a larger batch than the last that was refused: the
+// fewer, the smaller that was, since few large records are soon behind.
+func raiseAfter(ceiling int) int { return min(max(16, 4*ceiling), 1_000) }
 
 // succeed is the pace after a success; most records are in any batch.
 func (p pace) succeed(most int) pace {
 	next := pace{ceiling: p.ceiling, successes: p.successes + 1}
-	if next.successes >= raiseAfter {
+	if next.successes >= raiseAfter(p.ceiling) {
 		next.ceiling, next.successes = min(2*p.ceiling, most), 0
 	}
 	next.limit = min(2*p.limit, next.ceiling)

@@ -9,8 +9,10 @@ import (
 const (
 	// maxNotes wait for the log at most; what comes beyond is left out, and counted in the next note.
 	maxNotes = 64
-	// logGrace is what a close whose time is over gives a log that works for its last notes.
-	logGrace = 100 * time.Millisecond
+	// logPatience is what a close gives a log for its last notes once all records have left, and
+	// logGrace what one whose own time is over gives it.
+	logPatience = time.Second
+	logGrace    = 100 * time.Millisecond
 )
 
 // scribe writes notes to the log in a goroutine of its own: a log may block, and must then hold up
@@ -56,10 +58,13 @@ func (s *scribe) note(level slog.Level, message string, args ...any) {
 // end lets the scribe end after the notes that it has. There must be none after it.
 func (s *scribe) end() { close(s.notes) }
 
-// wait waits until all notes are written, until the context ends, or a moment more.
+// wait waits until all notes are written, at most logPatience, or logGrace from the end of the context on.
 func (s *scribe) wait(ctx context.Context) {
+	patience := time.NewTimer(logPatience)
+	defer patience.Stop()
 	select {
 	case <-s.done:
+	case <-patience.C:
 	case <-ctx.Done():
 		select {
 		case <-s.done:

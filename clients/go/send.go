@@ -129,6 +129,9 @@ func (c *Client) settle(k kind, batch []*record, answer receipt) {
 	c.stats.Duplicate += answer.duplicates
 	c.stats.Rejected += answer.rejectedCount
 	c.stats.Unconfirmed += n - answer.stored - answer.duplicates - answer.rejectedCount
+	if answer.isForeign {
+		c.log.foreign(k, answer.status, len(batch))
+	}
 	if answer.rejectedCount > 0 {
 		c.hasNews = true
 		id := ""

@@ -181,17 +181,81 @@ func TestASmallQueueIsNotAskedForTooMuchAgainAndAgain(t *testing.T) {
 
 func TestTriesLargerBatchesAgainAfterManySuccesses(t *testing.T) {
 	p := pace{limit: 500, ceiling: 500}
-	for range raiseAfter - 1 {
+	for range raiseAfter(500) - 1 {
 		p = p.succeed(4_000)
 	}
 	if p.limit != 500 {
 		t.Errorf("the limit is %d before its time", p.limit)
 	}
-	for range 3 * raiseAfter {
+	for range 3 * raiseAfter(4_000) {
 		p = p.succeed(4_000)
 	}
 	if p.limit != 4_000 {
 		t.Errorf("the limit is still %d", p.limit)
+	}
+}
+
+func TestTriesLargerBatchesSoonAfterSomeLargeRecords(t *testing.T) {
+	p := pace{limit: 1, ceiling: 1}
+	sent := 0
+	for range 100 {
+		sent += p.limit
+		p = p.succeed(4_000)
+	}
+	if sent < 400 {
+		t.Errorf("a hundred batches took %d records", sent)
+	}
+}
+
+func TestALogIsNotFilledByAFailureThatComesAndGoes(t *testing.T) {
+	f := startFake(t)
+	log := &logBuffer{}
+	c := start(t, Options{URL: f.URL, Logger: slog.New(slog.NewTextHandler(log, nil))}, quick())
+	for i := range 10 {
+		f.set(func(w http.ResponseWriter, _ request) bool { w.WriteHeader(503); return true })
+		failed := c.Stats().FailedAttempts
+		audit(t, c, i, i+1)
+		eventually(t, "a failure", func() bool { return c.Stats().FailedAttempts > failed })
+		f.set(nil)
+		eventually(t, "a recovery", func() bool { return c.Stats().Queued == 0 })
+	}
+	closeClean(t, c)
+	for _, want := range []string{"did not take records", "takes records again"} {
+		if n := strings.Count(log.String(), want); n != 1 {
+			t.Errorf("the log says %q %d times", want, n)
+		}
+	}
+}
+
+func TestTellsThatWhatTookTheRecordsIsNoSidecar(t *testing.T) {
+	for _, answer := range []struct {
+		status int
+		body   string
+	}{
+		{201, `{"id":1}`},
+		{202, "thanks"},
+		// More than there were.
+		{201, `{"rejected_count":0,"stored":1000,"rejected":[]}`},
+	} {
+		f := startFake(t)
+		f.set(func(w http.ResponseWriter, _ request) bool {
+			w.WriteHeader(answer.status)
+			_, _ = w.Write([]byte(answer.body))
+			return true
+		})
+		log := &logBuffer{}
+		c := start(t, Options{URL: f.URL, Logger: slog.New(slog.NewTextHandler(log, nil))}, quick())
+		for i := range 3 {
+			audit(t, c, i, i+1)
+			eventually(t, "an empty ring", func() bool { return c.Stats().Queued == 0 })
+		}
+		closeClean(t, c)
+		if s := c.Stats(); s.Unconfirmed != 3 {
+			t.Errorf("stats are %+v", s)
+		}
+		if n := strings.Count(log.String(), "does not answer as a storage sidecar does"); n != 1 {
+			t.Errorf("told %d times:\n%s", n, log)
+		}
 	}
 }
 
