@@ -24,6 +24,9 @@ export const KEEP_ALIVE_MS = 125_000;
  */
 export const STREAM_BYTES = 16 * 1024;
 
+/** Requests that wait on one connection for the answers before theirs. Hardly any client pipelines. */
+export const MAX_PIPELINED = 100;
+
 /** A Router opens a connection for each request under way. */
 export const API_CONNECTIONS = 1_024;
 

@@ -8,11 +8,13 @@ import {
   HEADERS_TIMEOUT_MS,
   KEEP_ALIVE_MS,
   MAX_HEADER_BYTES,
+  MAX_PIPELINED,
   REQUEST_TIMEOUT_MS,
   STREAM_BYTES,
   TIMEOUT_CHECK_MS,
 } from './limits.ts';
 import { answerParserErrors } from './parser-error.ts';
+import { Pipelines } from './pipelines.ts';
 import type { Problem } from './problem.ts';
 import type { RequestStats } from './request-stats.ts';
 import { application, type Route } from './routes.ts';
@@ -55,7 +57,18 @@ export function hardenedServer(options: ServerOptions): Server {
     { autoCleanupIncoming: false, overrideGlobalObjects: false },
   );
 
+  const pipelines = new Pipelines();
+  const admits = (incoming: IncomingMessage, outgoing: ServerResponse): boolean => {
+    if (pipelines.admit(incoming, outgoing)) return true;
+    incoming.socket.destroy();
+    troubles.tell('pipeline', (repeated) =>
+      log.warn({ max: MAX_PIPELINED, repeated }, 'connection ended: too many requests wait on it'),
+    );
+    return false;
+  };
+
   function onRequest(incoming: IncomingMessage, outgoing: ServerResponse): void {
+    if (!admits(incoming, outgoing)) return;
     const { method, url } = incoming;
     const post = method === 'POST' && url !== undefined ? posts.get(url) : undefined;
     // A target that is a route's own path needs no look.
@@ -90,6 +103,7 @@ export function hardenedServer(options: ServerOptions): Server {
   // With this listener it is the body's reader that tells the client to go on.
   server.on('checkContinue', onRequest);
   server.on('checkExpectation', (incoming: IncomingMessage, outgoing: ServerResponse) => {
+    if (!admits(incoming, outgoing)) return;
     const detail = 'the only expectation that can be met is 100-continue';
     new Exchange(incoming, outgoing, serving).problem({ status: 417, detail });
   });

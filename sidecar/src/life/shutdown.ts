@@ -51,11 +51,12 @@ export async function shutdown(parts: ShutdownParts, graceMs: number): Promise<E
   const deadline = graceMs - Math.min(RESERVE_MS, graceMs / 4);
   const signal = AbortSignal.timeout(Math.max(0, Math.round(deadline - elapsed())));
   const left = await parts.drain(signal);
+  const clean = !signal.aborted;
   while (elapsed() < deadline && parts.idleMs() < IDLE_MS) await sleep(LOOK_MS);
   await parts.finishAnswers();
 
   const seconds = Number((elapsed() / 1_000).toFixed(3));
   if (left === 0) log.info({ seconds }, 'nothing is left behind, ending');
   else log.error({ left, seconds }, 'the grace is over, ending with records left behind');
-  return { code: left === 0 ? 0 : 1, clean: !signal.aborted };
+  return { code: left === 0 ? 0 : 1, clean };
 }

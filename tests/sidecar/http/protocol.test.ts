@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { noopStore } from '../../../sidecar/src/stores/noop.ts';
 import { AUDIT, TestApi } from './support/listener.ts';
 import { MemoryStore } from './support/memory-store.ts';
@@ -187,6 +187,24 @@ test('answers pipelined requests in their order', async () => {
     '202',
     '404',
   ]);
+});
+
+test('ends a connection on which too many requests wait for the answer before theirs', async () => {
+  const store = new MemoryStore();
+  const gate = Promise.withResolvers<void>();
+  store.gate = () => gate.promise;
+  const api = await TestApi.start(store);
+  const wait = `${HEAD}Prefer: wait=60\r\nContent-Length: ${RECORD.length}\r\n\r\n${RECORD}`;
+  const get = `GET ${AUDIT} HTTP/1.1\r\nHost: localhost\r\n\r\n`;
+  const patient = await api.connect();
+  patient.socket.write(wait + get.repeat(100));
+  const greedy = await api.connect();
+  greedy.socket.write(wait + get.repeat(101));
+  expect(await greedy.until(/./)).toBe('');
+  expect(greedy.socket.closed).toBe(true);
+  gate.resolve();
+  const answered = () => patient.received.match(/HTTP\/1\.1 20\d/g)?.length;
+  await vi.waitFor(() => expect(answered()).toBe(101), { timeout: 10_000 });
 });
 
 test('keeps connections longer than clients keep theirs', async () => {

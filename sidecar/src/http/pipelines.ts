@@ -1,0 +1,27 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import { MAX_PIPELINED } from './limits.ts';
+
+/**
+ * Counts the requests of each connection that wait for the answers before theirs (RFC 9112, section
+ * 9.3.2). Node reads on while it has little to write, so that a client which pipelines behind an
+ * answer that takes long would fill the memory.
+ */
+export class Pipelines {
+  readonly #waiting = new WeakMap<Socket, number>();
+
+  /** Takes a request in; false where its connection has too many that wait, and is to be ended. */
+  admit(incoming: IncomingMessage, outgoing: ServerResponse): boolean {
+    // The one whose turn it is to be answered has the connection.
+    if (outgoing.socket !== null) return true;
+    const { socket } = incoming;
+    const waiting = this.#count(socket) + 1;
+    this.#waiting.set(socket, waiting);
+    outgoing.once('socket', () => this.#waiting.set(socket, this.#count(socket) - 1));
+    return waiting <= MAX_PIPELINED;
+  }
+
+  #count(socket: Socket): number {
+    return this.#waiting.get(socket) ?? 0;
+  }
+}
