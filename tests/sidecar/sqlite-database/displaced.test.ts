@@ -10,7 +10,19 @@ import {
 import { dirname } from 'node:path';
 import { expect, test } from 'vitest';
 import { AUDIT_EVENT } from '../../../sidecar/src/records/kinds.ts';
-import { integrity, listAll, open, rowsOf, temporaryPath, withNodeSqlite } from './harness.ts';
+import type { WalOwner } from '../../../sidecar/src/stores/sqlite/database/wal-owner.ts';
+import type { FileLayer } from '../../../sidecar/src/stores/sqlite/files/file-layer.ts';
+import { nodeFiles } from '../../../sidecar/src/stores/sqlite/files/node-files.ts';
+import { FaultFiles } from '../support/fault-files.ts';
+import {
+  integrity,
+  listAll,
+  open,
+  rowsOf,
+  temporaryPath,
+  upstreamCopy,
+  withNodeSqlite,
+} from './harness.ts';
 
 const NOW = Date.UTC(2026, 10, 23, 9, 0, 0, 5);
 const ASIDE = 'agenttier.db.corrupt-20261123T090000.005Z';
@@ -32,15 +44,16 @@ test('acknowledges nothing in a file that was replaced, and leaves the new one w
   first.close();
   copyFileSync(path, `${path}.backup`);
 
-  const second = await open(path);
+  const walOwner: WalOwner = { file: undefined };
+  const second = await open(path, { walOwner });
   second.append(batch(...Array.from({ length: 500 }, (_, n) => `later-${n}`)));
   second.maintain();
   second.append(batch('in the WAL'));
   renameSync(`${path}.backup`, path);
   expect(() => second.append(batch('a'))).toThrow('was deleted or replaced while it was open');
 
-  // The worker ends as by a kill, and the next one is told which file it had.
-  const third = await open(path, { formerInode: second.inode, now });
+  // The worker ends as by a kill, and the next one knows which file it had.
+  const third = await open(path, { walOwner, now });
   expect(third.notices).toEqual([
     expect.stringMatching(
       `replaced while it was open: .* moved to ${ASIDE}-wal; stop the sidecar before`,
@@ -58,26 +71,101 @@ test('acknowledges nothing in a file that was replaced, and leaves the new one w
 
 test('tells a copy of the file from another one: the WAL belongs to it as well', async () => {
   const path = temporaryPath();
-  const first = await open(path);
+  const walOwner: WalOwner = { file: undefined };
+  const first = await open(path, { walOwner });
   first.append(batch('a'));
   first.maintain();
   first.append(batch('b'));
   copyFileSync(path, `${path}.copy`);
   renameSync(`${path}.copy`, path);
   expect(() => first.append(batch('c'))).toThrow(
-    expect.objectContaining({ copied: true, class: 'transient' }),
+    expect.objectContaining({ class: 'transient', message: expect.stringMatching('replaced') }),
   );
-  const again = await open(path);
+  const again = await open(path, { walOwner });
+  expect(again.notices).toEqual([]);
   expect(idsOf(again).slice(0, 2)).toEqual(['a', 'b']);
 });
 
 test('leaves the WAL of the file that it had open before where it is', async () => {
   const path = temporaryPath();
-  const first = await open(path);
+  const walOwner: WalOwner = { file: undefined };
+  const first = await open(path, { walOwner });
   first.append(batch('a'));
-  const again = await open(path, { formerInode: first.inode, now });
+  const again = await open(path, { walOwner, now });
   expect(again.notices).toEqual([]);
   expect(idsOf(again)).toEqual(['a']);
+});
+
+test('leaves a file that came in the place of another its own WAL, when its opening fails', async () => {
+  const path = temporaryPath();
+  const walOwner: WalOwner = { file: undefined };
+  const first = await open(path, { walOwner });
+  first.append(batch('a'));
+  renameSync(upstreamCopy(), path);
+
+  const faults = new FaultFiles();
+  // It is adopted by commits to its WAL, and the disk is full while they are moved into it.
+  faults.inject({ call: 'write', path: /\.db$/, after: 10, code: 'ENOSPC' });
+  const options = { walOwner, now, files: faults.files };
+  await expect(open(path, options)).rejects.toThrow('ENOSPC');
+  expect(faults.fired).toBe(1);
+  const again = await open(path, options);
+  expect(again.notices).toEqual([]);
+  expect(idsOf(again)).toHaveLength(240);
+  again.close();
+  expect(integrity(path)).toEqual(['ok']);
+  // The former file's.
+  expect(readdirSync(dirname(path)).sort()).toEqual(['agenttier.db', `${ASIDE}-wal`]);
+});
+
+test.each([
+  // SQLite has the file by then, and has read nothing of it.
+  ['as its WAL is looked for', 'exists', /-wal$/, 1],
+  ['as its WAL is opened', 'open', /-wal$/, 1],
+  ['when it is made ready', 'truncate', /-wal$/, 1],
+] as const)('notices that a file is replaced %s', async (_when, call, which, times) => {
+  const path = temporaryPath();
+  const first = await open(path);
+  first.append(batch('a', 'b'));
+  first.close();
+  copyFileSync(path, `${path}.other`);
+  const other = await open(`${path}.other`);
+  other.append(batch('c'));
+  other.close();
+  const second = await open(path);
+  second.append(batch('d'));
+
+  let left: number = times;
+  const replace = (at: unknown) => {
+    if (typeof at !== 'string' || !which.test(at) || left === 0) return;
+    left -= 1;
+    if (left === 0) renameSync(`${path}.other`, path);
+  };
+  const paths = new Map<number, string>();
+  const files: FileLayer = {
+    ...nodeFiles,
+    open(at, mode) {
+      if (call === 'open') replace(at);
+      const handle = nodeFiles.open(at, mode);
+      paths.set(handle, at);
+      return handle;
+    },
+    exists(at) {
+      if (call === 'exists') replace(at);
+      return nodeFiles.exists(at);
+    },
+    truncate(handle, size) {
+      if (call === 'truncate') replace(paths.get(handle));
+      nodeFiles.truncate(handle, size);
+    },
+  };
+  const walOwner: WalOwner = { file: undefined };
+  await expect(open(path, { files, walOwner })).rejects.toThrow('replaced while it was');
+  expect(left).toBe(0);
+  const third = await open(path, { walOwner, now });
+  expect(idsOf(third)).toEqual(['a', 'b', 'c']);
+  third.close();
+  expect(integrity(path)).toEqual(['ok']);
 });
 
 test('saves what only a deleted WAL holds before it acknowledges the next commit', async () => {
@@ -129,10 +217,35 @@ test('tells of commits behind damage in the WAL, and keeps a copy', async () => 
   const database = await open(path, { now });
   const told = database.notices.map((notice) => Number(/(\d+) commits/.exec(notice)?.[1]));
   const stored = idsOf(database).length;
-  expect(database.notices).toEqual([expect.stringContaining(`A copy is ${ASIDE}-wal`)]);
+  const salts = wal.toString('hex', 16, 24);
+  const copy = `agenttier.db.corrupt-${salts}-wal`;
+  expect(database.notices).toEqual([expect.stringContaining(`A copy is ${copy}`)]);
   expect(stored).toBeGreaterThan(0);
   expect(told).toEqual([50 - stored]);
-  expect(readFileSync(`${dirname(path)}/${ASIDE}-wal`).equals(damaged)).toBe(true);
+  expect(readFileSync(`${dirname(path)}/${copy}`).equals(damaged)).toBe(true);
+});
+
+test('keeps one copy of a damaged WAL, however often the opening fails, and no part of one', async () => {
+  const { path, frameBytes } = await killedAfter(50);
+  const wal = readFileSync(`${path}-wal`);
+  wal.writeUInt8(wal.readUInt8(2_000 + 20 * frameBytes) ^ 1, 2_000 + 20 * frameBytes);
+  writeFileSync(`${path}-wal`, wal);
+  const copies = () => readdirSync(dirname(path)).filter((name) => name.includes('corrupt'));
+
+  const faults = new FaultFiles();
+  const options = { now, files: faults.files };
+  faults.inject({ call: 'write', path: /corrupt/, code: 'ENOSPC' });
+  await expect(open(path, options)).rejects.toThrow('ENOSPC');
+  expect(copies()).toEqual([]);
+  faults.inject({ call: 'write', path: /\.db$/, times: Number.POSITIVE_INFINITY, code: 'ENOSPC' });
+  for (let time = 0; time < 3; time++) {
+    await expect(open(path, options)).rejects.toThrow('ENOSPC');
+  }
+  expect(copies()).toHaveLength(1);
+  faults.heal();
+  const database = await open(path, options);
+  expect(database.notices).toHaveLength(1);
+  expect(copies()).toHaveLength(1);
 });
 
 test.each([

@@ -1,4 +1,3 @@
-import type { Stats } from 'node:fs';
 import { lstat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -8,6 +7,7 @@ import type { Rows } from '../../records/rows.ts';
 import type { Appended, Gauge, Store } from '../store.ts';
 import { StoreError } from '../store-error.ts';
 import { prepareDatabasePath } from './database-path.ts';
+import { type FileIdentity, isSame } from './files/file-identity.ts';
 import { LockFile } from './lock/lock-file.ts';
 import { BEAT_MS } from './lock/lock-verdict.ts';
 import { SharedState } from './lock/shared-state.ts';
@@ -34,6 +34,10 @@ const RETIRE_MS = 5_000;
 /** Creates the store that keeps records in a SQLite file. Nothing is touched before `open`. */
 export function sqliteStore(options: SqliteStoreOptions): Store {
   return new SqliteStore(options);
+}
+
+interface Seen extends FileIdentity {
+  readonly isDirectory: boolean;
 }
 
 /** What belongs to one path on the disk; symbolic links may lead elsewhere at the next opening. */
@@ -70,9 +74,6 @@ class SqliteStore implements Store {
   #volumeWasLow = false;
   #wasHung = false;
   #checkInFull = false;
-  /** The file that was opened last, and where. */
-  #formerPath: string | undefined;
-  #formerInode: number | undefined;
   #ended = false;
   /** Checkpoints that failed in workers that have ended. */
   #formerCheckpointFailures = 0;
@@ -245,8 +246,6 @@ class SqliteStore implements Store {
       });
     }
     this.#checkInFull ||= worker.metCorruption;
-    // Then the WAL belongs to the file that is there now.
-    if (worker.foundCopy) this.#formerInode = undefined;
     this.#formerCheckpointFailures += worker.figures.checkpointFailures;
     this.#worker = undefined;
   }
@@ -255,6 +254,7 @@ class SqliteStore implements Store {
     const path = await prepareDatabasePath(this.#options.path);
     if (this.#place?.path === path) return this.#place;
     await this.#place?.lock.release();
+    this.#shared.walOwner.file = undefined;
     this.#place = {
       path,
       lock: new LockFile(path, this.#shared),
@@ -267,14 +267,11 @@ class SqliteStore implements Store {
     const { cacheBytes, version } = this.#options;
     const checkInFull = this.#checkInFull;
     const shared = this.#shared.buffer;
-    const formerInode = this.#formerPath === path ? this.#formerInode : undefined;
-    const data = { path, cacheBytes, version, shared, checkInFull, formerInode };
+    const data = { path, cacheBytes, version, shared, checkInFull };
     const worker = new WorkerHandle(this.#workerUrl, data, this.#shared);
     this.#worker = worker;
     this.#workersStarted += 1;
     this.#opened = await worker.request({ op: 'open' });
-    this.#formerPath = path;
-    this.#formerInode = this.#opened.inode;
     this.#checkInFull = false;
     for (const notice of this.#opened.notices) this.#log.warn({ path }, notice);
     this.#log.info({ path, worker: this.#workersStarted }, 'database is open');
@@ -327,10 +324,10 @@ class SqliteStore implements Store {
       look(`${path}-shm`),
     ]);
     if (opened !== this.#opened) return;
-    const isFileThere =
-      file === 'unknown' || (file?.ino === opened.inode && file.dev === opened.device);
-    const isWalThere = wal === 'unknown' || wal?.ino === opened.walInode;
-    const isShmThere = shm === 'unknown' || shm?.isDirectory() === true;
+    const isFileThere = file === 'unknown' || isSame(opened.file, file);
+    const isWalThere =
+      wal === 'unknown' || (opened.wal === undefined ? wal === undefined : isSame(opened.wal, wal));
+    const isShmThere = shm === 'unknown' || shm?.isDirectory === true;
     // The worker still has what is gone, saves what it can, says what is wrong, and ends.
     if (!isFileThere || !isWalThere || !isShmThere) await this.probe().catch(() => {});
   }
@@ -351,9 +348,10 @@ class SqliteStore implements Store {
 }
 
 /** What lies there; undefined when nothing does, `unknown` where that cannot be told. */
-async function look(path: string): Promise<Stats | undefined | 'unknown'> {
+async function look(path: string): Promise<Seen | undefined | 'unknown'> {
   try {
-    return await lstat(path);
+    const stats = await lstat(path);
+    return { device: stats.dev, inode: stats.ino, isDirectory: stats.isDirectory() };
   } catch (error) {
     return (error as NodeJS.ErrnoException).code === 'ENOENT' ? undefined : 'unknown';
   }

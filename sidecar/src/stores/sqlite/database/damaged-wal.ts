@@ -6,6 +6,12 @@ const FRAME_HEADER_BYTES = 24;
 /** Of a WAL whose checksums go over little-endian words, as all do that a little-endian machine wrote. */
 const MAGIC = 0x377f0682;
 
+export interface UnreadableCommits {
+  readonly commits: number;
+  /** In hexadecimal: they change whenever a WAL begins anew. */
+  readonly salts: string;
+}
+
 /**
  * Looks for commits in a WAL that SQLite cannot read because something before them is damaged. Its
  * recovery stops at the first frame whose checksum is wrong, and takes what follows for leftovers.
@@ -15,10 +21,10 @@ const MAGIC = 0x377f0682;
  * failing disk, or by somebody who wrote to it.
  *
  * @param path of the WAL; it may be missing
- * @returns how many commits cannot be read; 0 where the WAL is whole, or torn as a crash leaves it
+ * @returns undefined where the WAL is whole, or torn as a crash leaves it
  */
-export function unreadableCommits(files: FileLayer, path: string): number {
-  if (!files.exists(path)) return 0;
+export function unreadableCommits(files: FileLayer, path: string): UnreadableCommits | undefined {
+  if (!files.exists(path)) return undefined;
   const handle = files.open(path, {
     writable: false,
     create: false,
@@ -32,16 +38,20 @@ export function unreadableCommits(files: FileLayer, path: string): number {
   }
 }
 
-function countUnreadable(files: FileLayer, handle: FileHandle, size: number): number {
+function countUnreadable(
+  files: FileLayer,
+  handle: FileHandle,
+  size: number,
+): UnreadableCommits | undefined {
   const header = readAt(files, handle, Buffer.alloc(HEADER_BYTES), 0);
-  if (header === undefined || header.readUInt32BE(0) !== MAGIC) return 0;
+  if (header === undefined || header.readUInt32BE(0) !== MAGIC) return undefined;
   const pageBytes = header.readUInt32BE(8);
-  if (pageBytes < 512 || pageBytes > 65_536) return 0;
+  if (pageBytes < 512 || pageBytes > 65_536) return undefined;
   const salts = header.subarray(16, 24);
   const checksum = new Checksum();
   checksum.add(header.subarray(0, 24));
   // Of a damaged header SQLite reads nothing; whose frames these are, nobody can tell.
-  if (!checksum.is(header, 24)) return 0;
+  if (!checksum.is(header, 24)) return undefined;
 
   const frame = Buffer.alloc(FRAME_HEADER_BYTES + pageBytes);
   let isWhole = true;
@@ -57,7 +67,7 @@ function countUnreadable(files: FileLayer, handle: FileHandle, size: number): nu
     // The size of the database after a commit stands in the last frame of each, and 0 in others.
     if (!isWhole && isOurs && frame.readUInt32BE(4) !== 0) lost += 1;
   }
-  return lost > 1 ? lost : 0;
+  return lost > 1 ? { commits: lost, salts: salts.toString('hex') } : undefined;
 }
 
 function readAt(

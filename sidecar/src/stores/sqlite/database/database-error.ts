@@ -2,7 +2,6 @@ import { StoreError, type StoreErrorOptions } from '../../store-error.ts';
 
 export interface DatabaseErrorOptions extends StoreErrorOptions {
   readonly corrupt?: boolean;
-  readonly copied?: boolean;
 }
 
 /**
@@ -16,12 +15,9 @@ export class DatabaseError extends StoreError {
    * reads no more than header and schema.
    */
   readonly corrupt: boolean;
-  /** The file was replaced by one of the same content, to which its WAL belongs as well. */
-  readonly copied: boolean;
 
   constructor(message: string, options: DatabaseErrorOptions = {}) {
     super(message, options);
     this.corrupt = options.corrupt ?? false;
-    this.copied = options.copied ?? false;
   }
 }

@@ -5,6 +5,7 @@ import type { Rows } from '../../../records/rows.ts';
 import type { Appended } from '../../store.ts';
 import { trialRows } from '../../trial-rows.ts';
 import type { Connection } from '../engine/connection.ts';
+import { type FileIdentity, identityOf, isSame } from '../files/file-identity.ts';
 import type { FileHandle, FileLayer, OpenMode } from '../files/file-layer.ts';
 import { Appender } from './append.ts';
 import { type Checkpointed, Checkpointer } from './checkpoint.ts';
@@ -15,6 +16,7 @@ import { closeQuietly, type DatabaseOptions, type OpenedFile, openFile } from '.
 import { sizeOf } from './quarantine.ts';
 import { databaseError, isCorruption } from './result-codes.ts';
 import { sameContent } from './same-content.ts';
+import type { WalOwner } from './wal-owner.ts';
 
 const TO_READ: OpenMode = { writable: false, create: false, exclusive: false, permissions: 0 };
 
@@ -35,16 +37,16 @@ export interface Figures {
  */
 export class Database {
   readonly path: string;
-  /** Of the open file, to notice when another one takes its place. */
-  readonly device: number;
-  readonly inode: number;
-  /** Of its WAL. */
-  readonly walInode: number;
+  /** The open file, to notice when another one takes its place. */
+  readonly file: FileIdentity;
+  /** Its WAL. */
+  readonly wal: FileIdentity | undefined;
   /** What was found amiss at the opening and dealt with, for the operator. */
   readonly notices: readonly string[];
   /** What the opening did to the file; undefined when it was up to date. */
   readonly migrated: Migrated | undefined;
   readonly #files: FileLayer;
+  readonly #walOwner: WalOwner | undefined;
   /** Of the file for reading, whatever becomes of its name. */
   readonly #handle: FileHandle;
   readonly #connection: Connection;
@@ -73,13 +75,12 @@ export class Database {
 
   private constructor(options: DatabaseOptions, opened: OpenedFile) {
     const { connection } = opened;
-    const { device, inode } = options.files.stat(options.path);
     this.path = options.path;
-    this.device = device;
-    this.inode = inode;
+    this.file = connection.file;
     this.notices = opened.notices;
     this.migrated = opened.migrated;
     this.#files = options.files;
+    this.#walOwner = options.walOwner;
     this.#connection = connection;
     this.#appender = new Appender(connection);
     this.#slices = new SliceReader(connection);
@@ -91,8 +92,11 @@ export class Database {
     // What an earlier process wrote to the WAL and did not live to sync reads as stored. Before a
     // record is called a duplicate of it, it has to reach the disk.
     this.#emptyWal();
-    this.walInode = this.#inodeOf(`${this.path}-wal`) ?? 0;
+    this.wal = connection.log;
     this.#handle = this.#files.open(this.path, TO_READ);
+    if (isSame(this.file, identityOf(this.#files.stat(this.#handle)))) return;
+    this.#files.close(this.#handle);
+    throw this.#replaced();
   }
 
   /**
@@ -197,27 +201,36 @@ export class Database {
    * first, through the handles that are open, and nothing is lost.
    */
   #requireInPlace(): void {
-    if (this.#inodeOf(this.path) !== this.inode) {
-      throw new DatabaseError(`${this.path} was deleted or replaced while it was open`, {
-        hint: 'stop the sidecar before the file is moved; it is opened anew',
-        copied: this.#isCopied(),
-      });
+    if (!isSame(this.file, this.#identityAt(this.path))) {
+      this.#giveWalToCopy();
+      throw this.#replaced();
     }
-    if (this.#walIsGone || this.#inodeOf(`${this.path}-wal`) === this.walInode) return;
+    if (this.#walIsGone) return;
+    const wal = this.#identityAt(`${this.path}-wal`);
+    if (this.wal === undefined ? wal === undefined : isSame(this.wal, wal)) return;
     this.#emptyWal();
     this.#walIsGone = true;
   }
 
-  #isCopied(): boolean {
+  #replaced(): DatabaseError {
+    return new DatabaseError(`${this.path} was deleted or replaced while it was open`, {
+      hint: 'stop the sidecar before the file is moved; it is opened anew',
+    });
+  }
+
+  /** To a file of the same content, which was put in this one's place, the WAL belongs as well. */
+  #giveWalToCopy(): void {
+    if (this.#walOwner === undefined) return;
     try {
       const there = this.#files.open(this.path, TO_READ);
       try {
-        return sameContent(this.#files, this.#handle, there);
+        if (!sameContent(this.#files, this.#handle, there)) return;
+        this.#walOwner.file = identityOf(this.#files.stat(there));
       } finally {
         this.#files.close(there);
       }
     } catch {
-      return false; // Nothing is there, or it cannot be read.
+      // Nothing is there, or it cannot be read.
     }
   }
 
@@ -228,9 +241,9 @@ export class Database {
     });
   }
 
-  #inodeOf(path: string): number | undefined {
+  #identityAt(path: string): FileIdentity | undefined {
     try {
-      return this.#files.stat(path).inode;
+      return identityOf(this.#files.stat(path));
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
       throw databaseError(`look at ${path}`, error);

@@ -1,8 +1,10 @@
 import { constants } from 'node:fs';
 import type { Connection } from '../engine/connection.ts';
 import { openConnection } from '../engine/engine.ts';
+import { identityOf, isSame } from '../files/file-identity.ts';
 import type { FileLayer } from '../files/file-layer.ts';
 import { unreadableCommits } from './damaged-wal.ts';
+import { DatabaseError } from './database-error.ts';
 import { refuseForeignWriter } from './foreign-sqlite.ts';
 import { fullCheck } from './full-check.ts';
 import { readMeta } from './meta.ts';
@@ -11,6 +13,7 @@ import { keepDamagedWal, setAside, setFormerAside, setOrphansAside, sizeOf } fro
 import { isCorruption } from './result-codes.ts';
 import { Seal } from './seal.ts';
 import { applySettings, useWal } from './settings.ts';
+import type { WalOwner } from './wal-owner.ts';
 
 export interface DatabaseOptions {
   /** Absolute, symbolic links resolved, in a directory that exists. */
@@ -21,8 +24,8 @@ export interface DatabaseOptions {
   readonly version: string;
   /** Looks at the whole file before use: SQLite met damage in it. */
   readonly checkInFull?: boolean;
-  /** Of the file that was open at this path before, in this process. */
-  readonly formerInode?: number | undefined;
+  /** Kept from one connection to the next. */
+  readonly walOwner?: WalOwner;
   /** Called before anything changes on the disk; what it throws forbids the change. */
   readonly beforeWrite?: () => void;
   /** Milliseconds since 1970. */
@@ -52,23 +55,29 @@ export async function openFile(options: DatabaseOptions): Promise<OpenedFile> {
   refuseForeignWriter(files, path);
   const orphans = setOrphansAside(files, path, now());
   if (orphans !== undefined) notices.push(orphans);
-  const { formerInode } = options;
-  const replaced =
-    formerInode === undefined ? undefined : setFormerAside(files, path, now(), formerInode);
-  if (replaced !== undefined) notices.push(replaced);
-  const unreadable = unreadableCommits(files, `${path}-wal`);
-  if (unreadable > 0) notices.push(keepDamagedWal(files, path, now(), unreadable));
-  // SQLite takes a file of one byte for an empty one, and would overwrite it.
-  if (sizeOf(files, path) === 1) notices.push(setAside(files, path, now()));
-  if (options.checkInFull === true && files.exists(path) && (await isDamaged(options))) {
-    notices.push(setAside(files, path, now()));
+  const walOwner = options.walOwner ?? { file: undefined };
+  const own = { ...options, walOwner };
+  const there = files.exists(path) ? identityOf(files.stat(path)) : undefined;
+  if (there !== undefined && walOwner.file !== undefined && !isSame(walOwner.file, there)) {
+    const replaced = setFormerAside(files, path, now());
+    if (replaced !== undefined) notices.push(replaced);
   }
-  try {
-    return await prepare(options, notices);
-  } catch (error) {
-    if (!isCorruption(error) || !(await isDamaged(options))) throw error;
+  walOwner.file = there;
+  const unreadable = unreadableCommits(files, `${path}-wal`);
+  if (unreadable !== undefined) notices.push(keepDamagedWal(files, path, unreadable));
+  const moveAside = () => {
     notices.push(setAside(files, path, now()));
-    return await prepare(options, notices);
+    walOwner.file = undefined;
+  };
+  // SQLite takes a file of one byte for an empty one, and would overwrite it.
+  if (sizeOf(files, path) === 1) moveAside();
+  if (options.checkInFull === true && files.exists(path) && (await isDamaged(own))) moveAside();
+  try {
+    return await prepare(own, notices);
+  } catch (error) {
+    if (!isCorruption(error) || !(await isDamaged(own))) throw error;
+    moveAside();
+    return await prepare(own, notices);
   }
 }
 
@@ -81,9 +90,29 @@ export function closeQuietly(connection: Connection): void {
   }
 }
 
-async function prepare(options: DatabaseOptions, notices: readonly string[]): Promise<OpenedFile> {
-  const seal = new Seal(options.beforeWrite);
+type OwnedOptions = DatabaseOptions & { readonly walOwner: WalOwner };
+
+/**
+ * Opens the file that the WAL belongs to, or none: by another one's name it would have been given to
+ * that. Nothing has been read of either yet.
+ */
+async function connect(options: OwnedOptions, seal: Seal): Promise<Connection> {
+  const { walOwner } = options;
   const connection = await openConnection({ ...options, beforeWrite: seal.check });
+  const { file } = connection;
+  walOwner.file ??= file;
+  if (isSame(file, walOwner.file)) return connection;
+  // SQLite empties and removes the WAL with its last connection.
+  seal.closed = true;
+  closeQuietly(connection);
+  throw new DatabaseError(`${options.path} was replaced while it was being opened`, {
+    hint: 'stop the sidecar before the file is moved; it is opened anew',
+  });
+}
+
+async function prepare(options: OwnedOptions, notices: readonly string[]): Promise<OpenedFile> {
+  const seal = new Seal(options.beforeWrite);
+  const connection = await connect(options, seal);
   try {
     applySettings(connection, options.cacheBytes);
     checkWriter(readMeta(connection));
@@ -101,9 +130,9 @@ async function prepare(options: DatabaseOptions, notices: readonly string[]): Pr
 }
 
 /** Whether a full look at the file, WAL included, finds damage. */
-async function isDamaged(options: DatabaseOptions): Promise<boolean> {
+async function isDamaged(options: OwnedOptions): Promise<boolean> {
   const seal = new Seal(options.beforeWrite);
-  const connection = await openConnection({ ...options, beforeWrite: seal.check });
+  const connection = await connect(options, seal);
   try {
     seal.closed = fullCheck(connection, options.cacheBytes).length > 0;
     return seal.closed;

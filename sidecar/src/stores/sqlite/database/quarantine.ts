@@ -4,6 +4,7 @@
 
 import { basename, dirname } from 'node:path';
 import type { FileLayer } from '../files/file-layer.ts';
+import type { UnreadableCommits } from './damaged-wal.ts';
 
 const COMPANIONS = ['-wal', '-journal'] as const;
 const COPY_BYTES = 1_048_576;
@@ -51,16 +52,13 @@ export function setOrphansAside(
  * Moves the WAL and journal aside that belong to another file than the one which lies there now:
  * SQLite would write their pages into it, and so destroy it.
  *
- * @param formerInode of the file that they belong to
  * @returns what to tell the operator, if there were some
  */
 export function setFormerAside(
   files: FileLayer,
   database: string,
   nowMs: number,
-  formerInode: number,
 ): string | undefined {
-  if (!files.exists(database) || files.stat(database).inode === formerInode) return undefined;
   const left = COMPANIONS.filter((suffix) => sizeOf(files, database + suffix) > 0);
   if (left.length === 0) return undefined;
   const target = freeName(files, database, nowMs);
@@ -73,22 +71,32 @@ export function setFormerAside(
 }
 
 /**
- * Keeps a copy of a WAL that is damaged in its middle, as what SQLite reads of it ends there.
+ * Keeps a copy of a WAL that is damaged in its middle, as what SQLite reads of it ends there: one
+ * copy, however often the opening fails afterwards.
  *
- * @param commits how many cannot be read
+ * @param damage what was found in it
  * @returns what to tell the operator
  */
 export function keepDamagedWal(
   files: FileLayer,
   database: string,
-  nowMs: number,
-  commits: number,
+  { commits, salts }: UnreadableCommits,
 ): string {
-  const target = `${freeName(files, database, nowMs)}-wal`;
-  copy(files, `${database}-wal`, target);
-  files.syncDirectory(dirname(database));
+  const wal = `${database}-wal`;
+  const target = `${database}.corrupt-${salts}-wal`;
+  if (sizeOf(files, target) !== sizeOf(files, wal)) {
+    if (files.exists(target)) files.unlink(target);
+    try {
+      copy(files, wal, target);
+    } catch (error) {
+      // A part of it is of no use, and takes room that may be what is missing.
+      if (files.exists(target)) files.unlink(target);
+      throw error;
+    }
+    files.syncDirectory(dirname(database));
+  }
   return (
-    `${basename(database)}-wal was damaged: ${commits} commits in it cannot be read and are lost ` +
+    `${basename(wal)} was damaged: ${commits} commits in it cannot be read and are lost ` +
     `to the database; check the disk. A copy is ${basename(target)}`
   );
 }

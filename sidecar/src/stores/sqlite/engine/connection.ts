@@ -3,6 +3,8 @@
  * JavaScript API. Everything is synchronous and runs in the worker thread.
  */
 
+import type { FileIdentity } from '../files/file-identity.ts';
+
 /** A failure reported by SQLite, with what the host knew of its cause. */
 export class SqliteError extends Error {
   override readonly name = 'SqliteError';
@@ -25,6 +27,11 @@ export interface Connection {
    * anew. Set by the engine, never reset.
    */
   readonly sound: boolean;
+
+  /** The open file, which need not be the one that lies at its path now. */
+  readonly file: FileIdentity;
+  /** Of its WAL; undefined until that is opened, at the first read. */
+  readonly log: FileIdentity | undefined;
 
   /** Runs statements that answer no rows. Throws {@link SqliteError}. */
   exec(sql: string): void;

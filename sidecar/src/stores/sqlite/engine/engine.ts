@@ -1,6 +1,7 @@
 /** Opens SQLite databases: sql.js's WebAssembly on the files of a {@link FileLayer}. */
 
 import { dirname, isAbsolute } from 'node:path';
+import type { FileIdentity } from '../files/file-identity.ts';
 import type { FileLayer } from '../files/file-layer.ts';
 import { Arena } from './arena.ts';
 import type { Connection, Statement } from './connection.ts';
@@ -78,6 +79,18 @@ class WasmConnection implements Connection {
 
   get sound(): boolean {
     return this.#engine.health.sound;
+  }
+
+  get file(): FileIdentity {
+    this.#usable();
+    const file = this.#open.identity('');
+    if (file === undefined) throw misuse('the connection has no file');
+    return file;
+  }
+
+  get log(): FileIdentity | undefined {
+    this.#usable();
+    return this.#open.identity('-wal');
   }
 
   exec(sql: string): void {

@@ -1,4 +1,5 @@
 import { hostError } from '../files/errno.ts';
+import { type FileIdentity, identityOf } from '../files/file-identity.ts';
 import type { FileLayer, FileStat, OpenMode } from '../files/file-layer.ts';
 import type { HostHealth } from './host-health.ts';
 import { OpenFile } from './open-file.ts';
@@ -71,6 +72,17 @@ export class OpenFiles {
     const entry = this.#open.get(descriptor);
     if (!(entry instanceof OpenFile)) throw hostError('EBADF');
     return entry;
+  }
+
+  /** Of the database (`''`), or of what lies beside it, as it was opened. */
+  identity(suffix: '' | '-wal'): FileIdentity | undefined {
+    const path = this.#options.database + suffix;
+    for (const entry of this.#open.values()) {
+      if (entry instanceof OpenFile && entry.path === path) {
+        return identityOf(this.files.stat(entry.handle));
+      }
+    }
+    return undefined;
   }
 
   stat(descriptor: number): FileStat {

@@ -77,7 +77,7 @@ export class LockFile {
       if (await this.#create()) {
         // Where a lock lay before, another waiter may be about to move this one aside for it.
         if (former !== undefined || round > 0) await sleep(SETTLE_MS);
-        if ((await this.beat()) === undefined) {
+        if ((await this.beat()) === undefined && this.held) {
           await sweepAside(this.path);
           return former;
         }
@@ -100,9 +100,12 @@ export class LockFile {
    * @returns why the lock is lost, or undefined while it is ours
    */
   beat(): Promise<string | undefined> {
-    this.#beating ??= this.#beat().finally(() => {
-      this.#beating = undefined;
-    });
+    if (this.#beating === undefined) {
+      const beating = this.#beat().finally(() => {
+        if (this.#beating === beating) this.#beating = undefined;
+      });
+      this.#beating = beating;
+    }
     return this.#beating;
   }
 
@@ -168,6 +171,8 @@ export class LockFile {
       throw directoryError(`write the lock ${this.path}`, error);
     }
     this.#handle = handle;
+    // One that is still under way is of the lock before, and says nothing of this one.
+    this.#beating = undefined;
     this.#seen = undefined;
     this.#state.renew(at);
     return true;

@@ -8,6 +8,7 @@ import type { ListQuery, Page } from '../../../records/list.ts';
 import type { Appended } from '../../store.ts';
 import { StoreError, type StoreErrorClass } from '../../store-error.ts';
 import type { VerifyReport } from '../database/verify.ts';
+import type { FileIdentity } from '../files/file-identity.ts';
 
 /** What the worker is started with. */
 export interface WorkerData {
@@ -20,8 +21,6 @@ export interface WorkerData {
   readonly shared: SharedArrayBuffer;
   /** The worker before this one met damage in the file: look at all of it before use. */
   readonly checkInFull: boolean;
-  /** Of the file that the worker before this one had open at this path. */
-  readonly formerInode: number | undefined;
 }
 
 /** What a worker is started with that only checks a file. */
@@ -64,11 +63,10 @@ export interface Results {
 export type ResultOf<R extends Request> = Results[R['op']];
 
 export interface Opened {
-  /** Of the open file, to notice when another one takes its place. */
-  readonly device: number;
-  readonly inode: number;
-  /** Of its WAL, for the same. */
-  readonly walInode: number;
+  /** The open file, to notice when another one takes its place. */
+  readonly file: FileIdentity;
+  /** Its WAL, for the same. */
+  readonly wal: FileIdentity | undefined;
   /** What was found and done, for the operator. */
   readonly notices: readonly string[];
 }
@@ -123,8 +121,6 @@ export interface PlainError {
   readonly hint?: string;
   /** SQLite met damage in the file. */
   readonly corrupt: boolean;
-  /** The file was replaced by one of the same content. */
-  readonly copied?: boolean;
 }
 
 export function toWire(query: ListQuery): WireQuery {
@@ -145,8 +141,7 @@ export function toPlain(error: unknown): PlainError {
     return { message: `SQLite worker: ${what}`, class: 'transient', corrupt: false };
   }
   const corrupt = 'corrupt' in error && error.corrupt === true;
-  const copied = 'copied' in error && error.copied === true;
-  const plain = { message: error.message, class: error.class, corrupt, copied };
+  const plain = { message: error.message, class: error.class, corrupt };
   return error.hint === undefined ? plain : { ...plain, hint: error.hint };
 }
 

@@ -1,6 +1,7 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { Database } from '../database/database.ts';
 import { clearForeignShm } from '../database/foreign-sqlite.ts';
+import type { WalOwner } from '../database/wal-owner.ts';
 import type { FileLayer } from '../files/file-layer.ts';
 import { GuardedFiles } from '../lock/guarded-files.ts';
 import { SharedState } from '../lock/shared-state.ts';
@@ -16,17 +17,22 @@ import { type ServedDatabase, WorkerService } from './worker-service.ts';
 export function serveSqlite(layer: FileLayer): void {
   if (parentPort === null) throw new Error('this is a worker thread, started by the sidecar');
   const data = workerData as WorkerData;
-  const guard = new GuardedFiles(layer, new SharedState(data.shared));
+  const shared = new SharedState(data.shared);
+  const guard = new GuardedFiles(layer, shared);
   const open = () =>
-    openDatabase(data, guard).catch((error: unknown) => {
+    openDatabase(data, guard, shared.walOwner).catch((error: unknown) => {
       throw guard.reasonOf(error);
     });
   // Whatever is open below is closed with the thread, as by a kill; the WAL is made for that.
   new WorkerService(parentPort, open, () => process.exit());
 }
 
-async function openDatabase(data: WorkerData, guard: GuardedFiles): Promise<ServedDatabase> {
-  const { path, cacheBytes, version, checkInFull, formerInode } = data;
+async function openDatabase(
+  data: WorkerData,
+  guard: GuardedFiles,
+  walOwner: WalOwner,
+): Promise<ServedDatabase> {
+  const { path, cacheBytes, version, checkInFull } = data;
   const { files } = guard;
   guard.check();
   clearForeignShm(files, path);
@@ -38,12 +44,12 @@ async function openDatabase(data: WorkerData, guard: GuardedFiles): Promise<Serv
     cacheBytes,
     version,
     checkInFull,
-    formerInode,
+    walOwner,
     beforeWrite,
   });
-  const { device, inode, walInode, notices } = database;
+  const { file, wal, notices } = database;
   return {
-    opened: { device, inode, walInode, notices },
+    opened: { file, wal, notices },
     get figures() {
       return database.figures;
     },

@@ -47,7 +47,6 @@ export class WorkerHandle {
   #lastId = 0;
   #failure: StoreError | undefined;
   #corrupt = false;
-  #copied = false;
   #hasExited = false;
   #figures = NO_FIGURES;
   #activity: { readonly count: number; readonly at: number };
@@ -92,11 +91,6 @@ export class WorkerHandle {
   /** It met damage in the file. */
   get metCorruption(): boolean {
     return this.#corrupt;
-  }
-
-  /** Its file was replaced by one of the same content. */
-  get foundCopy(): boolean {
-    return this.#copied;
   }
 
   /** As of the last reply. */
@@ -168,7 +162,6 @@ export class WorkerHandle {
     if (reply.fatal) {
       this.#failure ??= error;
       this.#corrupt ||= reply.error.corrupt;
-      this.#copied ||= reply.error.copied === true;
     }
     waiting?.reject(error);
   }
