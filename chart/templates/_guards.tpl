@@ -100,7 +100,10 @@ far, and what `guards` worked out once. Text between actions is trimmed away, so
   {{- end -}}
 {{- end -}}
 
-{{/* Near misses of names, each with the right one. values.schema.json admits them, for a better message. */}}
+{{/*
+Near misses of names, each with the right one. values.schema.json admits them, for a better message. One
+is none in a chart that another one depends on: its condition is handed down as `enabled`.
+*/}}
 {{- define "agenttier.guards.near-misses" -}}
 storage: optional.storage
 sqlite: optional.storage.sqlite
@@ -127,6 +130,7 @@ podLabels: router.podLabels
 podSecurityContext: router.podSecurityContext
 securityContext: router.securityContext
 terminationGracePeriodSeconds: router.terminationGracePeriodSeconds
+enabled: optional.storage.enabled
 optional.driver: optional.storage.driver
 optional.sqlite: optional.storage.sqlite
 optional.persistence: optional.storage.sqlite.persistence
@@ -197,7 +201,11 @@ router.sidecar: optional.storage.sidecar
 
 {{- define "agenttier.guards.names" -}}
   {{- $g := . -}}
-  {{- range $from, $to := include "agenttier.guards.near-misses" . | fromYaml -}}
+  {{- $misses := include "agenttier.guards.near-misses" . | fromYaml -}}
+  {{- if not $g.root.Chart.IsRoot -}}
+    {{- $misses = omit $misses "enabled" -}}
+  {{- end -}}
+  {{- range $from, $to := $misses -}}
     {{- $keys := splitList "." $from -}}
     {{- $node := $g.root.Values -}}
     {{- range initial $keys -}}
@@ -572,6 +580,8 @@ one where it is a database's, or has a user in it; Go's form of a DSN has no sch
   {{- $grace := ternary (include "agenttier.guards.seconds" $g.storage.sidecar.shutdownGrace) "0" (eq (toString $g.storage.sidecar.enabled) "true") -}}
   {{- if not $grace -}}
     {{- include "agenttier.refuse" (list $g (printf "optional.storage.sidecar.shutdownGrace is %s, which is not a duration: the sidecar would take 20s, whatever the Pod leaves it. Write it with its unit, as 20s or 1m30s." (include "agenttier.guards.shown" $g.storage.sidecar.shutdownGrace))) -}}
+  {{- else if gt (float64 $grace) 86400.0 -}}
+    {{- include "agenttier.refuse" (list $g (printf "optional.storage.sidecar.shutdownGrace is %s, which is longer than 24h: the sidecar would take 20s instead. Set it to what its last records need, as 20s." (include "agenttier.guards.shown" $g.storage.sidecar.shutdownGrace))) -}}
   {{- else if $whole -}}
     {{- $need := int64 (ceil (addf (toString $r.drainSeconds) $grace 5)) -}}
     {{- if lt (int64 (toString $r.terminationGracePeriodSeconds)) $need -}}
@@ -663,8 +673,8 @@ full chart made: the history would begin anew on an empty claim, and an upgrade 
         {{- $kept := eq (toString (get .metadata.annotations "helm.sh/resource-policy")) "keep" -}}
         {{- $lost := and $root.Release.IsUpgrade (not $kept) -}}
         {{- $mark := printf "kubectl annotate pvc %s -n %s helm.sh/resource-policy=keep" $name $namespace -}}
-        {{- if eq (include "agenttier.mounted-claim" $root) $own -}}
-          {{- include "agenttier.refuse" (list $g (printf "release %s has the claim %s, and these values (fullnameOverride) make it %s: a new and empty one would be made, and the history would begin anew. %s optional.storage.sqlite.persistence.existingClaim=%s to go on with it, or set fullnameOverride back. To begin anew, take it from the release: kubectl annotate pvc %s -n %s meta.helm.sh/release-name-" $root.Release.Name $name $own (ternary (printf "Have it kept, since this upgrade would delete it (%s), and set" $mark) "Set" $lost) $name $name $namespace)) -}}
+        {{- if and (eq (include "agenttier.mounted-claim" $root) $own) (not $root.Values.optional.storage.sqlite.persistence.existingClaim) -}}
+          {{- include "agenttier.refuse" (list $g (printf "release %s has the claim %s, and these values (fullnameOverride) make it %s: a new and empty one would be made, and the history would begin anew. %s optional.storage.sqlite.persistence.existingClaim=%s to go on with it, or set fullnameOverride back. To begin anew, take it from the release: kubectl annotate pvc %s -n %s meta.helm.sh/release-name- helm.sh/resource-policy=keep" $root.Release.Name $name $own (ternary (printf "Have it kept, since this upgrade would delete it (%s), and set" $mark) "Set" $lost) $name $name $namespace)) -}}
         {{- else if $lost -}}
           {{- include "agenttier.refuse" (list $g (printf "release %s has the claim %s, which is not marked to be kept and has another name than these values make (%s): this upgrade would delete it, with all records. Have it kept first: %s" $root.Release.Name $name $own $mark)) -}}
         {{- end -}}

@@ -42,10 +42,13 @@ long ones stay different. A release's name may have dots, a Service's may not. T
 {{- end -}}
 {{- end -}}
 
-{{/* What selects the Router's Pods; the same as in AgentTier's full chart, since it can never change. */}}
+{{/*
+What selects the Router's Pods; the same as in AgentTier's full chart, since it can never change. Quoted:
+YAML would read a release that is called 1234 as a number, which is no label.
+*/}}
 {{- define "agenttier.selector" -}}
-app.kubernetes.io/name: {{ .Values.nameOverride | default .Chart.Name | trunc 63 | trimSuffix "-" }}
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/name: {{ .Values.nameOverride | default .Chart.Name | trunc 63 | trimSuffix "-" | quote }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
 app.kubernetes.io/component: router
 {{- end -}}
 

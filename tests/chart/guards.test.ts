@@ -1,9 +1,11 @@
-import { readFile } from 'node:fs/promises';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { parseAllDocuments } from 'yaml';
 import { documentedValues } from '../../scripts/chart/documented-values.ts';
 import { program } from '../../scripts/tools/program.ts';
-import { type Outcome, run } from '../../scripts/tools/run.ts';
+import { mustRun, type Outcome, run } from '../../scripts/tools/run.ts';
 import { chart, type Helm, helms } from './support/chart.ts';
 
 // What units cannot see: all that Helm prints, of the schema and of its own too.
@@ -51,6 +53,34 @@ describe.for(helms)('%s', (helm) => {
     expect(status).not.toBe(0);
     expect(stderr).toContain('optional.storage.dsnSecret.name');
     expect(stdout + stderr).not.toContain('hunter2');
+  });
+
+  it('is a dependency with a condition, which is no value of its own', async () => {
+    const parent = await mkdtemp(join(tmpdir(), 'chart-parent-'));
+    onTestFinished(() => rm(parent, { recursive: true }));
+    const dependency = { name: 'agenttier', version: '>=0.0.0-0', condition: 'agenttier.enabled' };
+    const about = {
+      apiVersion: 'v2',
+      name: 'parent',
+      version: '1.0.0',
+      dependencies: [dependency],
+    };
+    await writeFile(join(parent, 'Chart.yaml'), JSON.stringify(about));
+    await cp(chart, join(parent, 'charts', 'agenttier'), { recursive: true });
+    const kinds = async (enabled: boolean) => {
+      const args = ['template', 'a', parent, '--kube-version', '1.33.0', '--values', '-'];
+      const values = { agenttier: { enabled, optional: { storage: { enabled: true } } } };
+      const text = await mustRun(await program(helm), args, { stdin: JSON.stringify(values) });
+      return [...text.matchAll(/^kind: (\w+)$/gm)].map(([, kind]) => kind);
+    };
+    expect(await kinds(true)).toEqual(
+      expect.arrayContaining(['Deployment', 'PersistentVolumeClaim']),
+    );
+    expect(await kinds(false)).toEqual([]);
+
+    const { status, stderr } = await template(helm, nested('enabled', true));
+    expect(status).not.toBe(0);
+    expect(stderr).toContain('enabled is not a value of this chart');
   });
 
   it('renders nothing by the template of the guards', async () => {
