@@ -6,7 +6,8 @@ export default defineConfig({
     root: new URL('..', import.meta.url).pathname,
     include: ['tests/cluster/**/*.test.ts'],
     globalSetup: ['tests/cluster/support/setup.ts'],
-    maxWorkers: 2,
+    // Most of the time they wait for kubelet.
+    maxWorkers: 3,
     testTimeout: 300_000,
     // A cold cache builds Kubernetes first.
     hookTimeout: 1_800_000,

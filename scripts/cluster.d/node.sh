@@ -17,7 +17,7 @@ provider_up() {
   # of the node.
   unshare --mount --net --pid --uts --ipc --fork --kill-child --mount-proc --propagation private \
     env -i PATH="$CLUSTER_DIR/bin:$PATH" HOME="$HOME" CLUSTER_DIR="$CLUSTER_DIR" \
-    CLUSTER_PREFIX="$CLUSTER_PREFIX" KUBECACHEDIR="$KUBECACHEDIR" \
+    CLUSTER_PREFIX="$CLUSTER_PREFIX" KUBECACHEDIR="$KUBECACHEDIR" GOGC=400 \
     bash "$parts/node-init.sh" </dev/null >"$CLUSTER_DIR/log/init.log" 2>&1 {lock}>&- &
   local pid=$!
   disown

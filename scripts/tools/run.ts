@@ -16,6 +16,12 @@ export interface RunOptions {
 }
 
 /**
+ * How much more than what is in use Go lets its heap grow, in percent. At its default of 100 the Go
+ * compiler, Helm and Kubernetes spend a quarter of their time on collecting garbage.
+ */
+export const GOGC = '400';
+
+/**
  * Runs a program to its end.
  *
  * @throws when it cannot be started; a status other than 0 is no error here
@@ -26,7 +32,10 @@ export function run(
   options: RunOptions = {},
 ): Promise<Outcome> {
   return new Promise((resolve, reject) => {
-    const child = spawn(program, args, { cwd: options.cwd, env: options.env ?? process.env });
+    const child = spawn(program, args, {
+      cwd: options.cwd,
+      env: { GOGC, ...(options.env ?? process.env) },
+    });
     let stdout = '';
     let stderr = '';
     child.stdout.setEncoding('utf8').on('data', (text: string) => {

@@ -5,6 +5,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { GOGC } from '../../../scripts/tools/run.ts';
 
 /**
  * Processes that share a temporary directory and end with this process, however it ends: the kernel
@@ -34,6 +35,7 @@ export class Processes {
     const log = openSync(join(this.directory, `${name}.log`), 'a');
     const child = spawn('setpriv', ['--pdeathsig', 'KILL', '--', program, ...args], {
       cwd: this.directory,
+      env: { GOGC, ...process.env },
       stdio: ['ignore', log, log],
     });
     closeSync(log);
