@@ -1,7 +1,11 @@
 const SHORT_ASCII = 24;
 const MAX_UTF8_PER_UNIT = 3;
 
-/** The linear memory of a WebAssembly instance. Views are taken anew whenever it has grown. */
+/**
+ * The linear memory of a WebAssembly instance. Views are taken anew whenever it has grown, which
+ * leaves those of before without length (https://webassembly.github.io/spec/js-api/#dom-memory-grow);
+ * to ask for that is much cheaper than for the memory's buffer, at a dozen calls a row.
+ */
 export class Heap {
   readonly #memory: WebAssembly.Memory;
   #bytes: Buffer;
@@ -15,12 +19,12 @@ export class Heap {
 
   /** All of it; not to be kept across a call into WebAssembly. */
   get bytes(): Buffer {
-    if (this.#bytes.buffer !== this.#memory.buffer) this.#refresh();
+    if (this.#bytes.length === 0) this.#refresh();
     return this.#bytes;
   }
 
   get view(): DataView {
-    if (this.#view.buffer !== this.#memory.buffer) this.#refresh();
+    if (this.#bytes.length === 0) this.#refresh();
     return this.#view;
   }
 
