@@ -16,7 +16,8 @@ const AWAY_MS = 100_000;
 let namespace: Namespace;
 beforeAll(async () => {
   namespace = await createNamespace('helm3', 'endings');
-  await namespace.install(RELEASE, SQLITE, ...load(100));
+  const label = `router.podLabels.drained=${namespace.name}`;
+  await namespace.install(RELEASE, [...SQLITE, label], ...load(100));
   await namespace.rolledOut();
 });
 afterAll(() => namespace[Symbol.asyncDispose]());
@@ -58,8 +59,9 @@ describe('with SQLite under load, nothing is missing and all accounts agree', ()
     await using router = await followRouter(namespace);
     const path = 'jsonpath={.spec.nodeName}';
     const node = (await namespace.kubectl('get', 'pod', router.pod, '-o', path)).trim();
-    // Others use the node too: these Pods alone are evicted, and the node takes new ones soon.
-    const selector = `app.kubernetes.io/instance=${RELEASE},pod-template-hash=${router.pod.split('-').at(-2)}`;
+    // Others use the node too, with Pods of the same labels: these alone are evicted, and the node takes
+    // new ones soon.
+    const selector = `drained=${namespace.name}`;
     const next = await away('a drained node', router.pod, async () => {
       try {
         const output = await namespace.kubectl(

@@ -1,4 +1,4 @@
-import { type ExecFileSyncOptions, execFileSync } from 'node:child_process';
+import { execFileSync, type SpawnOptions, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
@@ -39,18 +39,21 @@ export default async function setup(project: TestProject): Promise<() => Promise
   const isKept = process.env.CLUSTER_KEEP === '1';
   const directory = isKept ? keptDirectory() : join(cache, 'cluster-of-tests');
   const env = isKept ? {} : { CLUSTER_DIR: directory, CLUSTER_PREFIX: PREFIX };
-  const run = (command: string, args: readonly string[], options: ExecFileSyncOptions = {}) =>
-    execFileSync(command, args, {
+  const run = async (command: string, args: readonly string[], options: SpawnOptions = {}) => {
+    const child = spawn(command, args, {
       cwd: ROOT,
       stdio: ['ignore', 'inherit', 'inherit'],
       ...options,
       env: { ...process.env, ...env, ...options.env },
     });
+    const [code] = await once(child, 'close');
+    if (code !== 0) throw new Error(`${command} ${args.join(' ')} ended with ${code}`);
+  };
   const release = isKept ? () => {} : await claimAddresses();
   const work = await mkdtemp(join(tmpdir(), 'agenttier-cluster-'));
   const teardown = async () => {
     try {
-      if (!isKept) run('scripts/cluster', ['down']);
+      if (!isKept) await run('scripts/cluster', ['down']);
     } finally {
       await rm(work, { recursive: true, force: true });
       release();
@@ -60,15 +63,24 @@ export default async function setup(project: TestProject): Promise<() => Promise
   try {
     for (const name of ['helm3', 'helm4', 'kubectl'] as const) await program(name);
     const router = join(work, 'router');
-    run('go', ['build', '-trimpath', '-ldflags', '-s -w', '-o', router, '.'], {
-      cwd: join(ROOT, 'tests/e2e/router'),
-      env: { CGO_ENABLED: '0' },
-    });
-    run('scripts/image', ['--local-base'], { stdio: ['ignore', 'ignore', 'inherit'] });
+    const build = async () => {
+      await run('go', ['build', '-trimpath', '-ldflags', '-s -w', '-o', router, '.'], {
+        cwd: join(ROOT, 'tests/e2e/router'),
+        env: { CGO_ENABLED: '0' },
+      });
+      await run('scripts/image', ['--local-base'], { stdio: ['ignore', 'ignore', 'inherit'] });
+    };
+    const up = async () => {
+      if (isKept && existsSync(join(directory, 'kubeconfig'))) return;
+      await run('scripts/cluster', ['up']);
+    };
+    // Both to their ends, so that nothing is under way when the cluster is taken down.
+    for (const each of await Promise.allSettled([build(), up()])) {
+      if (each.status === 'rejected') throw each.reason;
+    }
     const image = execFileSync(process.execPath, ['scripts/image-name.ts'], { cwd: ROOT });
-    if (!(isKept && existsSync(join(directory, 'kubeconfig')))) run('scripts/cluster', ['up']);
-    run('scripts/cluster', ['load', image.toString().trim()]);
-    run('scripts/cluster', ['load', ROUTER, router]);
+    await run('scripts/cluster', ['load', image.toString().trim()]);
+    await run('scripts/cluster', ['load', ROUTER, router]);
     const home = join(work, 'home');
     await mkdir(home);
     project.provide('cluster', { kubeconfig: join(directory, 'kubeconfig'), home, env });
