@@ -40,21 +40,39 @@ func TestACloseEndsWithItsContextWhateverTheSidecarDoes(t *testing.T) {
 	})
 }
 
-// stuckLog is a log that does not return until the test is over.
+// stuckLog is a log that does not return until the test is over, from Enabled or from Handle.
 type stuckLog struct {
 	slog.Handler
-	over chan struct{}
+	inEnabled bool
+	over      chan struct{}
 }
 
-func (stuckLog) Enabled(context.Context, slog.Level) bool { return true }
+func (l stuckLog) Enabled(context.Context, slog.Level) bool {
+	if l.inEnabled {
+		<-l.over
+	}
+	return true
+}
 
 func (l stuckLog) Handle(context.Context, slog.Record) error { <-l.over; return nil }
 
 func TestALogThatBlocksHoldsUpNeitherTheRecordsNorTheClose(t *testing.T) {
+	t.Run("in Handle", func(t *testing.T) { closeBesideStuckLog(t, false) })
+	t.Run("in Enabled", func(t *testing.T) { closeBesideStuckLog(t, true) })
+}
+
+func closeBesideStuckLog(t *testing.T, inEnabled bool) {
 	f := startFake(t)
-	log := stuckLog{over: make(chan struct{})}
+	log := stuckLog{inEnabled: inEnabled, over: make(chan struct{})}
 	defer close(log.over)
 	c := start(t, Options{URL: f.URL, Logger: slog.New(log)}, quick())
+	f.set(func(w http.ResponseWriter, _ request) bool {
+		w.WriteHeader(202)
+		_, _ = io.WriteString(w, "what no sidecar says")
+		return true
+	})
+	audit(t, c, 10, 11)
+	eventually(t, "a foreign answer, of which there is a note", func() bool { return c.Stats().Unconfirmed == 1 })
 	f.set(func(w http.ResponseWriter, _ request) bool { w.WriteHeader(503); return true })
 	audit(t, c, 0, 10)
 	eventually(t, "a failure, of which there is a note", func() bool { return c.Stats().FailedAttempts > 0 })

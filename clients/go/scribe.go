@@ -18,7 +18,6 @@ const (
 // scribe writes notes to the log in a goroutine of its own: a log may block, and must then hold up
 // neither the sender nor a close.
 type scribe struct {
-	handler slog.Handler
 	notes   chan slog.Record
 	omitted int
 	// done is closed when the last note has been written.
@@ -26,22 +25,22 @@ type scribe struct {
 }
 
 func newScribe(handler slog.Handler) *scribe {
-	s := &scribe{handler: handler, notes: make(chan slog.Record, maxNotes), done: make(chan struct{})}
+	s := &scribe{notes: make(chan slog.Record, maxNotes), done: make(chan struct{})}
 	go func() {
 		defer close(s.done)
 		for note := range s.notes {
-			// A log that fails has nowhere to say so.
-			_ = handler.Handle(context.Background(), note)
+			// The question too is the caller's code, which may block.
+			if handler.Enabled(context.Background(), note.Level) {
+				// A log that fails has nowhere to say so.
+				_ = handler.Handle(context.Background(), note)
+			}
 		}
 	}()
 	return s
 }
 
-// note has a note written, with the time of now. It never waits.
+// note has a note written, with the time of now. It calls none of the caller's code, and never waits.
 func (s *scribe) note(level slog.Level, message string, args ...any) {
-	if !s.handler.Enabled(context.Background(), level) {
-		return
-	}
 	note := slog.NewRecord(time.Now(), level, message, 0)
 	note.Add(args...)
 	if s.omitted > 0 {

@@ -29,6 +29,8 @@ export interface ServerOptions {
   readonly stats?: RequestStats;
   /** Whether answers should end their connections. */
   readonly isClosing?: () => boolean;
+  /** Told of a request that gets no answer, because too many wait on its connection. */
+  readonly onCut?: (incoming: IncomingMessage) => void;
 }
 
 /**
@@ -38,7 +40,7 @@ export interface ServerOptions {
  * It asks for no Host header by itself; the API's guard does.
  */
 export function hardenedServer(options: ServerOptions): Server {
-  const { guard, stats, isClosing, log, maxConnections } = options;
+  const { guard, stats, isClosing, onCut, log, maxConnections } = options;
   const troubles = new Fold();
   const onError = (error: unknown) => {
     const facts = describeError(error);
@@ -61,6 +63,7 @@ export function hardenedServer(options: ServerOptions): Server {
   const admits = (incoming: IncomingMessage, outgoing: ServerResponse): boolean => {
     if (pipelines.admit(incoming, outgoing)) return true;
     incoming.socket.destroy();
+    onCut?.(incoming);
     troubles.tell('pipeline', (repeated) =>
       log.warn({ max: MAX_PIPELINED, repeated }, 'connection ended: too many requests wait on it'),
     );

@@ -287,4 +287,5 @@ test('refuses a query on a POST, which would be a mistake', async () => {
   const body = JSON.stringify(RECORD);
   const answer = await api.send(`${AUDIT}?wait=5`, { headers: JSON_HEADERS, body });
   expect(answer.status).toBe(400);
+  expect(api.api.refusedBodies.query).toBe(1);
 });

@@ -196,12 +196,14 @@ test('ends a connection on which too many requests wait for the answer before th
   const api = await TestApi.start(store);
   const wait = `${HEAD}Prefer: wait=60\r\nContent-Length: ${RECORD.length}\r\n\r\n${RECORD}`;
   const get = `GET ${AUDIT} HTTP/1.1\r\nHost: localhost\r\n\r\n`;
+  const post = wait.replace('Prefer: wait=60\r\n', '');
   const patient = await api.connect();
   patient.socket.write(wait + get.repeat(100));
   const greedy = await api.connect();
-  greedy.socket.write(wait + get.repeat(101));
+  greedy.socket.write(wait + get.repeat(100) + post);
   expect(await greedy.until(/./)).toBe('');
   expect(greedy.socket.closed).toBe(true);
+  expect(api.api.refusedBodies.pipelined).toBe(1);
   gate.resolve();
   const answered = () => patient.received.match(/HTTP\/1\.1 20\d/g)?.length;
   await vi.waitFor(() => expect(answered()).toBe(101), { timeout: 10_000 });

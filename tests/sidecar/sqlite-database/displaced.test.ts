@@ -10,7 +10,7 @@ import {
 import { dirname } from 'node:path';
 import { expect, test } from 'vitest';
 import { AUDIT_EVENT } from '../../../sidecar/src/records/kinds.ts';
-import type { WalOwner } from '../../../sidecar/src/stores/sqlite/database/wal-owner.ts';
+import { unknownOwner } from '../../../sidecar/src/stores/sqlite/database/wal-owner.ts';
 import type { FileLayer } from '../../../sidecar/src/stores/sqlite/files/file-layer.ts';
 import { nodeFiles } from '../../../sidecar/src/stores/sqlite/files/node-files.ts';
 import { FaultFiles } from '../support/fault-files.ts';
@@ -44,7 +44,7 @@ test('acknowledges nothing in a file that was replaced, and leaves the new one w
   first.close();
   copyFileSync(path, `${path}.backup`);
 
-  const walOwner: WalOwner = { file: undefined };
+  const walOwner = unknownOwner();
   const second = await open(path, { walOwner });
   second.append(batch(...Array.from({ length: 500 }, (_, n) => `later-${n}`)));
   second.maintain();
@@ -71,7 +71,7 @@ test('acknowledges nothing in a file that was replaced, and leaves the new one w
 
 test('tells a copy of the file from another one: the WAL belongs to it as well', async () => {
   const path = temporaryPath();
-  const walOwner: WalOwner = { file: undefined };
+  const walOwner = unknownOwner();
   const first = await open(path, { walOwner });
   first.append(batch('a'));
   first.maintain();
@@ -88,7 +88,7 @@ test('tells a copy of the file from another one: the WAL belongs to it as well',
 
 test('leaves the WAL of the file that it had open before where it is', async () => {
   const path = temporaryPath();
-  const walOwner: WalOwner = { file: undefined };
+  const walOwner = unknownOwner();
   const first = await open(path, { walOwner });
   first.append(batch('a'));
   const again = await open(path, { walOwner, now });
@@ -98,7 +98,7 @@ test('leaves the WAL of the file that it had open before where it is', async () 
 
 test('leaves a file that came in the place of another its own WAL, when its opening fails', async () => {
   const path = temporaryPath();
-  const walOwner: WalOwner = { file: undefined };
+  const walOwner = unknownOwner();
   const first = await open(path, { walOwner });
   first.append(batch('a'));
   renameSync(upstreamCopy(), path);
@@ -106,11 +106,15 @@ test('leaves a file that came in the place of another its own WAL, when its open
   const faults = new FaultFiles();
   // It is adopted by commits to its WAL, and the disk is full while they are moved into it.
   faults.inject({ call: 'write', path: /\.db$/, after: 10, code: 'ENOSPC' });
-  const options = { walOwner, now, files: faults.files };
+  const notices: string[] = [];
+  const onNotice = (notice: string) => notices.push(notice);
+  const options = { walOwner, now, files: faults.files, onNotice };
   await expect(open(path, options)).rejects.toThrow('ENOSPC');
   expect(faults.fired).toBe(1);
+  // Told although the opening failed: the next one finds nothing amiss.
+  expect(notices).toEqual([expect.stringContaining(`moved to ${ASIDE}-wal`)]);
   const again = await open(path, options);
-  expect(again.notices).toEqual([]);
+  expect(notices).toHaveLength(1);
   expect(idsOf(again)).toHaveLength(240);
   again.close();
   expect(integrity(path)).toEqual(['ok']);
@@ -118,9 +122,45 @@ test('leaves a file that came in the place of another its own WAL, when its open
   expect(readdirSync(dirname(path)).sort()).toEqual(['agenttier.db', `${ASIDE}-wal`]);
 });
 
+test('leaves a file and its WAL together that came in the place of one that could not be opened', async () => {
+  const { path: restored } = await killedAfter(3);
+  const path = temporaryPath();
+  const newer = await open(path);
+  newer.append(batch('newer'));
+  newer.close();
+  withNodeSqlite(path, (other) =>
+    other.exec("UPDATE agenttier_meta SET value = '9' WHERE key = 'min_writer_version'"),
+  );
+  const walOwner = unknownOwner();
+  await expect(open(path, { walOwner, now })).rejects.toThrow('newer');
+
+  renameSync(`${restored}-wal`, `${path}-wal`);
+  renameSync(restored, path);
+  const database = await open(path, { walOwner, now });
+  expect(database.notices).toEqual([]);
+  expect(idsOf(database)).toEqual(['id-0', 'id-1', 'id-2']);
+});
+
+test('keeps the WAL of a file that could not be opened from the one that takes its place', async () => {
+  const { path } = await killedAfter(3);
+  const other = temporaryPath();
+  const whole = await open(other);
+  whole.append(batch('whole'));
+  whole.close();
+  const walOwner = unknownOwner();
+  const faults = new FaultFiles();
+  faults.inject({ call: 'write', path: /\.db$/, times: Number.POSITIVE_INFINITY, code: 'ENOSPC' });
+  await expect(open(path, { walOwner, now, files: faults.files })).rejects.toThrow('ENOSPC');
+
+  renameSync(other, path);
+  const database = await open(path, { walOwner, now });
+  expect(database.notices).toEqual([expect.stringContaining(`moved to ${ASIDE}-wal`)]);
+  expect(idsOf(database)).toEqual(['whole']);
+});
+
 test.each([
   // SQLite has the file by then, and has read nothing of it.
-  ['as its WAL is looked for', 'exists', /-wal$/, 1],
+  ['as its WAL is looked for', 'exists', /-wal$/, 3],
   ['as its WAL is opened', 'open', /-wal$/, 1],
   ['when it is made ready', 'truncate', /-wal$/, 1],
 ] as const)('notices that a file is replaced %s', async (_when, call, which, times) => {
@@ -159,7 +199,7 @@ test.each([
       nodeFiles.truncate(handle, size);
     },
   };
-  const walOwner: WalOwner = { file: undefined };
+  const walOwner = unknownOwner();
   await expect(open(path, { files, walOwner })).rejects.toThrow('replaced while it was');
   expect(left).toBe(0);
   const third = await open(path, { walOwner, now });

@@ -33,13 +33,23 @@ export function upstreamCopy(): string {
   return path;
 }
 
+/** A database, and what it told as it was opened. */
+export type OpenedDatabase = Database & { readonly notices: readonly string[] };
+
+/** Opens a database, and keeps what it tells. */
+export async function openTelling(options: DatabaseOptions): Promise<OpenedDatabase> {
+  const notices: string[] = [];
+  const onNotice = (notice: string) => notices.push(notice);
+  return Object.assign(await Database.open({ onNotice, ...options }), { notices });
+}
+
 /** Opens a database that is closed when the test ends, whatever became of it. */
 export async function open(
   path: string,
   options: Partial<DatabaseOptions> = {},
-): Promise<Database> {
+): Promise<OpenedDatabase> {
   const defaults = { files: nodeFiles, cacheBytes: 4 * 1024 * 1024, version: '1.2.3' };
-  const database = await Database.open({ path, ...defaults, ...options });
+  const database = await openTelling({ path, ...defaults, ...options });
   onTestFinished(() => {
     try {
       database.close();

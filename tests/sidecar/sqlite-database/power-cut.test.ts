@@ -3,16 +3,16 @@ import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { AUDIT_EVENT, KINDS } from '../../../sidecar/src/records/kinds.ts';
 import { isStoredTime } from '../../../sidecar/src/records/time.ts';
-import { Database } from '../../../sidecar/src/stores/sqlite/database/database.ts';
+import type { Database } from '../../../sidecar/src/stores/sqlite/database/database.ts';
 import type { FileLayer } from '../../../sidecar/src/stores/sqlite/files/file-layer.ts';
 import { type CutOptions, type CutState, PowerCutDisk } from '../support/power-cut.ts';
-import { listAll, rowsOf, UPSTREAM } from './harness.ts';
+import { listAll, openTelling, rowsOf, UPSTREAM } from './harness.ts';
 
 const PATH = '/disk/agenttier.db';
 const SECONDS = 1_000;
 
-function openOn(files: FileLayer, checkInFull = false): Promise<Database> {
-  return Database.open({ path: PATH, files, cacheBytes: 1_000_000, version: '1', checkInFull });
+function openOn(files: FileLayer, checkInFull = false) {
+  return openTelling({ path: PATH, files, cacheBytes: 1_000_000, version: '1', checkInFull });
 }
 
 function audits(database: Database) {

@@ -3,10 +3,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { LockFile } from '../../../sidecar/src/stores/sqlite/lock/lock-file.ts';
 import { SharedState } from '../../../sidecar/src/stores/sqlite/lock/shared-state.ts';
-import { databasePath, until } from '../support/sqlite-store.ts';
+import { auditRows, databasePath, storedIds, testStore, until } from '../support/sqlite-store.ts';
 
 /** How long a file takes to be closed, as on a network volume, which flushes then. */
-const CLOSE_MS = 500;
+const CLOSE_MS = 1_000;
 
 vi.mock('node:fs/promises', async (original) => {
   const files = await original<typeof import('node:fs/promises')>();
@@ -36,4 +36,29 @@ test('a lock that is made anew while the one before is being closed stays, and k
   expect(existsSync(lock.path)).toBe(true);
   expect(state.lockAgeMs).toBeLessThan(5_000);
   await expect(new LockFile(database, new SharedState()).acquire()).rejects.toThrow('holds');
+});
+
+test('the late word of a lock that was lost leaves the worker alone that began since', async () => {
+  const path = databasePath();
+  const store = testStore(path);
+  await store.open();
+  await store.append(auditRows('a'));
+  rmSync(`${path}.lock`);
+  // The beat has noticed, and is still closing the lock when the next one is there.
+  await until(() =>
+    store.append(auditRows('a')).then(
+      () => false,
+      () => true,
+    ),
+  );
+  await store.open();
+  await store.append(auditRows('b'));
+  const end = performance.now() + 2 * CLOSE_MS;
+  while (performance.now() < end) {
+    expect(store.complaint?.()).toBeUndefined();
+    await sleep(50);
+  }
+  expect(await storedIds(store)).toEqual(['a', 'b']);
+  const restarts = store.gauges?.().find(({ name }) => name === 'worker_restarts_total');
+  expect(restarts?.value).toBe(1);
 });

@@ -33,10 +33,13 @@ export function ingest(kind: Kind, exchange: Exchange, parts: IngestParts): void
   const { incoming } = exchange;
   const type = mediaType(incoming);
   if (typeof type !== 'string') return exchange.problem(type);
-  if (incoming.url?.includes('?') === true) return exchange.problem(HAS_QUERY);
+  const { budget, turns, activity, refusedBodies } = parts;
+  if (incoming.url?.includes('?') === true) {
+    refusedBodies.add('query');
+    return exchange.problem(HAS_QUERY);
+  }
   const wait = waitSeconds(incoming.headers.prefer);
 
-  const { budget, turns, activity, refusedBodies } = parts;
   const reservation = new Reservation(budget);
   activity.begin();
   let isReading = true;
@@ -48,7 +51,7 @@ export function ingest(kind: Kind, exchange: Exchange, parts: IngestParts): void
   const take = (taken: Taken | Problem) => {
     leave();
     if (!('status' in taken)) return queue(kind, exchange, parts, taken, wait);
-    refusedBodies.add(taken.status);
+    refusedBodies.addRead(taken.status);
     exchange.problem(taken);
   };
   const abandon = (error: unknown) => {

@@ -46,6 +46,9 @@ export class ApiListener {
       log,
       guard: hostProblem,
       isClosing: () => options.recorder.isClosing,
+      onCut: ({ method }) => {
+        if (method === 'POST') this.#refusedBodies.add('pipelined');
+      },
       ...(stats && { stats }),
     });
   }

@@ -28,6 +28,9 @@ export interface SqliteStoreOptions {
   readonly workerUrl?: URL;
 }
 
+/** How many notices /readyz repeats. */
+const MAX_NOTICES = 10;
+
 /** How long `open` waits for the end of the worker before; then the next attempt does. */
 const RETIRE_MS = 5_000;
 
@@ -75,6 +78,8 @@ class SqliteStore implements Store {
   #wasHung = false;
   #checkInFull = false;
   #ended = false;
+  /** What workers found amiss and dealt with, the last of it: it stays true until the process ends. */
+  #notices: readonly string[] = [];
   /** Checkpoints that failed in workers that have ended. */
   #formerCheckpointFailures = 0;
 
@@ -132,8 +137,7 @@ class SqliteStore implements Store {
 
   warnings(): readonly string[] {
     const low = this.#place?.volume.warning;
-    const notices = this.#opened?.notices ?? [];
-    return low === undefined ? notices : [...notices, low];
+    return low === undefined ? this.#notices : [...this.#notices, low];
   }
 
   gauges(): readonly Gauge[] {
@@ -268,13 +272,20 @@ class SqliteStore implements Store {
     const checkInFull = this.#checkInFull;
     const shared = this.#shared.buffer;
     const data = { path, cacheBytes, version, shared, checkInFull };
-    const worker = new WorkerHandle(this.#workerUrl, data, this.#shared);
+    const onNotice = (notice: string) => this.#notice(path, notice);
+    const worker = new WorkerHandle(this.#workerUrl, data, this.#shared, onNotice);
     this.#worker = worker;
     this.#workersStarted += 1;
     this.#opened = await worker.request({ op: 'open' });
     this.#checkInFull = false;
-    for (const notice of this.#opened.notices) this.#log.warn({ path }, notice);
     this.#log.info({ path, worker: this.#workersStarted }, 'database is open');
+  }
+
+  #notice(path: string, notice: string): void {
+    // An opening that is tried again meets the same again.
+    if (this.#notices.includes(notice)) return;
+    this.#notices = [...this.#notices, notice].slice(-MAX_NOTICES);
+    this.#log.warn({ path }, notice);
   }
 
   /** Once a second. The lock must be renewed whatever becomes of the looks at file and volume. */
@@ -287,8 +298,10 @@ class SqliteStore implements Store {
   }
 
   async #beat({ lock }: Place): Promise<void> {
+    const worker = this.#worker;
     const lost = await lock.beat();
-    if (lost !== undefined) this.#endWorker(new StoreError(lost));
+    // A beat that comes late is of a lock that another worker does not write under.
+    if (lost !== undefined && worker === this.#worker) this.#endWorker(new StoreError(lost));
   }
 
   /** A look that hangs keeps the next from starting, so that none pile up. */

@@ -41,8 +41,6 @@ export class Database {
   readonly file: FileIdentity;
   /** Its WAL. */
   readonly wal: FileIdentity | undefined;
-  /** What was found amiss at the opening and dealt with, for the operator. */
-  readonly notices: readonly string[];
   /** What the opening did to the file; undefined when it was up to date. */
   readonly migrated: Migrated | undefined;
   readonly #files: FileLayer;
@@ -77,7 +75,6 @@ export class Database {
     const { connection } = opened;
     this.path = options.path;
     this.file = connection.file;
-    this.notices = opened.notices;
     this.migrated = opened.migrated;
     this.#files = options.files;
     this.#walOwner = options.walOwner;

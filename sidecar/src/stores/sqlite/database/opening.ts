@@ -1,7 +1,7 @@
 import { constants } from 'node:fs';
 import type { Connection } from '../engine/connection.ts';
 import { openConnection } from '../engine/engine.ts';
-import { identityOf, isSame } from '../files/file-identity.ts';
+import { isSame } from '../files/file-identity.ts';
 import type { FileLayer } from '../files/file-layer.ts';
 import { unreadableCommits } from './damaged-wal.ts';
 import { DatabaseError } from './database-error.ts';
@@ -9,11 +9,12 @@ import { refuseForeignWriter } from './foreign-sqlite.ts';
 import { fullCheck } from './full-check.ts';
 import { readMeta } from './meta.ts';
 import { checkWriter, type Migrated, migrate } from './migrations.ts';
-import { keepDamagedWal, setAside, setFormerAside, setOrphansAside, sizeOf } from './quarantine.ts';
+import { Ownership } from './ownership.ts';
+import { keepDamagedWal, setAside, setOrphansAside, sizeOf } from './quarantine.ts';
 import { isCorruption } from './result-codes.ts';
 import { Seal } from './seal.ts';
 import { applySettings, useWal } from './settings.ts';
-import type { WalOwner } from './wal-owner.ts';
+import { unknownOwner, type WalOwner } from './wal-owner.ts';
 
 export interface DatabaseOptions {
   /** Absolute, symbolic links resolved, in a directory that exists. */
@@ -26,6 +27,10 @@ export interface DatabaseOptions {
   readonly checkInFull?: boolean;
   /** Kept from one connection to the next. */
   readonly walOwner?: WalOwner;
+  /**
+   * Told at once what was found amiss and dealt with, for the operator: the opening may fail after it.
+   */
+  readonly onNotice?: (notice: string) => void;
   /** Called before anything changes on the disk; what it throws forbids the change. */
   readonly beforeWrite?: () => void;
   /** Milliseconds since 1970. */
@@ -36,8 +41,6 @@ export interface DatabaseOptions {
 
 export interface OpenedFile {
   readonly connection: Connection;
-  /** What was found amiss and dealt with, for the operator. */
-  readonly notices: readonly string[];
   /** What was done to the file; undefined when it was up to date. */
   readonly migrated: Migrated | undefined;
 }
@@ -49,35 +52,25 @@ export interface OpenedFile {
  */
 export async function openFile(options: DatabaseOptions): Promise<OpenedFile> {
   const { path, files, now = Date.now } = options;
-  const notices: string[] = [];
+  const tell = (notice: string | undefined) => {
+    if (notice !== undefined) options.onNotice?.(notice);
+  };
   // SQLite would open a file that it may not write for reading alone.
   if (files.exists(path)) files.access(path, constants.R_OK | constants.W_OK);
   refuseForeignWriter(files, path);
-  const orphans = setOrphansAside(files, path, now());
-  if (orphans !== undefined) notices.push(orphans);
-  const walOwner = options.walOwner ?? { file: undefined };
-  const own = { ...options, walOwner };
-  const there = files.exists(path) ? identityOf(files.stat(path)) : undefined;
-  if (there !== undefined && walOwner.file !== undefined && !isSame(walOwner.file, there)) {
-    const replaced = setFormerAside(files, path, now());
-    if (replaced !== undefined) notices.push(replaced);
-  }
-  walOwner.file = there;
-  const unreadable = unreadableCommits(files, `${path}-wal`);
-  if (unreadable !== undefined) notices.push(keepDamagedWal(files, path, unreadable));
-  const moveAside = () => {
-    notices.push(setAside(files, path, now()));
-    walOwner.file = undefined;
-  };
-  // SQLite takes a file of one byte for an empty one, and would overwrite it.
-  if (sizeOf(files, path) === 1) moveAside();
-  if (options.checkInFull === true && files.exists(path) && (await isDamaged(own))) moveAside();
+  tell(setOrphansAside(files, path, now()));
+  const walOwner = options.walOwner ?? unknownOwner();
+  const ownership = new Ownership(files, path, walOwner);
+  tell(ownership.begin(now()));
   try {
-    return await prepare(own, notices);
-  } catch (error) {
-    if (!isCorruption(error) || !(await isDamaged(own))) throw error;
-    moveAside();
-    return await prepare(own, notices);
+    const unreadable = unreadableCommits(files, `${path}-wal`);
+    if (unreadable !== undefined) tell(keepDamagedWal(files, path, unreadable));
+    return await openOwned({ ...options, walOwner }, () => {
+      tell(setAside(files, path, now()));
+      walOwner.file = undefined;
+    });
+  } finally {
+    ownership.end();
   }
 }
 
@@ -91,6 +84,20 @@ export function closeQuietly(connection: Connection): void {
 }
 
 type OwnedOptions = DatabaseOptions & { readonly walOwner: WalOwner };
+
+async function openOwned(options: OwnedOptions, moveAside: () => void): Promise<OpenedFile> {
+  const { path, files, checkInFull } = options;
+  // SQLite takes a file of one byte for an empty one, and would overwrite it.
+  if (sizeOf(files, path) === 1) moveAside();
+  if (checkInFull === true && files.exists(path) && (await isDamaged(options))) moveAside();
+  try {
+    return await prepare(options);
+  } catch (error) {
+    if (!isCorruption(error) || !(await isDamaged(options))) throw error;
+    moveAside();
+    return await prepare(options);
+  }
+}
 
 /**
  * Opens the file that the WAL belongs to, or none: by another one's name it would have been given to
@@ -110,7 +117,7 @@ async function connect(options: OwnedOptions, seal: Seal): Promise<Connection> {
   });
 }
 
-async function prepare(options: OwnedOptions, notices: readonly string[]): Promise<OpenedFile> {
+async function prepare(options: OwnedOptions): Promise<OpenedFile> {
   const seal = new Seal(options.beforeWrite);
   const connection = await connect(options, seal);
   try {
@@ -119,9 +126,12 @@ async function prepare(options: OwnedOptions, notices: readonly string[]): Promi
     useWal(connection);
     const migrated = migrate(connection, options.version);
     const unreadable = migrated?.timesUnreadable ?? 0;
-    if (unreadable === 0) return { connection, notices, migrated };
-    const notice = `${unreadable} adopted rows have a ts that is no RFC 3339 time: lists by time may misplace them`;
-    return { connection, notices: [...notices, notice], migrated };
+    if (unreadable > 0) {
+      options.onNotice?.(
+        `${unreadable} adopted rows have a ts that is no RFC 3339 time: lists by time may misplace them`,
+      );
+    }
+    return { connection, migrated };
   } catch (error) {
     seal.closed = isCorruption(error);
     closeQuietly(connection);

@@ -5,8 +5,8 @@
 import { basename, dirname } from 'node:path';
 import type { FileLayer } from '../files/file-layer.ts';
 import type { UnreadableCommits } from './damaged-wal.ts';
+import { COMPANIONS, type Companion } from './wal-owner.ts';
 
-const COMPANIONS = ['-wal', '-journal'] as const;
 const COPY_BYTES = 1_048_576;
 
 /**
@@ -21,7 +21,7 @@ export function setAside(files: FileLayer, database: string, nowMs: number): str
   const target = freeName(files, database, nowMs);
   files.rename(database, target);
   files.syncDirectory(dirname(database));
-  moveCompanions(files, database, target);
+  moveCompanions(files, database, target, COMPANIONS);
   return (
     `${basename(database)} is damaged or not a database: it was moved to ${basename(target)} ` +
     'and a new one begun; recover what you need from it, then delete it'
@@ -43,7 +43,7 @@ export function setOrphansAside(
   const orphans = COMPANIONS.filter((suffix) => sizeOf(files, database + suffix) > 0);
   if (orphans.length === 0) return undefined;
   const target = freeName(files, database, nowMs);
-  moveCompanions(files, database, target);
+  moveCompanions(files, database, target, COMPANIONS);
   const names = orphans.map((suffix) => basename(target) + suffix).join(' and ');
   return `a WAL or journal lay here without its database: it was moved to ${names}`;
 }
@@ -52,17 +52,21 @@ export function setOrphansAside(
  * Moves the WAL and journal aside that belong to another file than the one which lies there now:
  * SQLite would write their pages into it, and so destroy it.
  *
+ * @param isFormer whether what lies there is the other file's, and did not come with this one
  * @returns what to tell the operator, if there were some
  */
 export function setFormerAside(
   files: FileLayer,
   database: string,
   nowMs: number,
+  isFormer: (companion: Companion) => boolean,
 ): string | undefined {
-  const left = COMPANIONS.filter((suffix) => sizeOf(files, database + suffix) > 0);
+  const left = COMPANIONS.filter(
+    (suffix) => sizeOf(files, database + suffix) > 0 && isFormer(suffix),
+  );
   if (left.length === 0) return undefined;
   const target = freeName(files, database, nowMs);
-  moveCompanions(files, database, target);
+  moveCompanions(files, database, target, left);
   const names = left.map((suffix) => basename(target) + suffix).join(' and ');
   return (
     `${basename(database)} was replaced while it was open: what had not reached the former file ` +
@@ -131,8 +135,13 @@ function copy(files: FileLayer, from: string, to: string): void {
   }
 }
 
-function moveCompanions(files: FileLayer, database: string, target: string): void {
-  for (const suffix of COMPANIONS) {
+function moveCompanions(
+  files: FileLayer,
+  database: string,
+  target: string,
+  companions: readonly Companion[],
+): void {
+  for (const suffix of companions) {
     if (files.exists(database + suffix)) files.rename(database + suffix, target + suffix);
   }
   files.syncDirectory(dirname(database));

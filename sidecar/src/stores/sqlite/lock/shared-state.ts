@@ -1,4 +1,4 @@
-import type { WalOwner } from '../database/wal-owner.ts';
+import type { Companion, LastSeen, WalOwner } from '../database/wal-owner.ts';
 import type { FileIdentity } from '../files/file-identity.ts';
 import { monotonicNow } from './process-identity.ts';
 
@@ -13,11 +13,11 @@ export class SharedState {
   readonly #activity: Int32Array;
   readonly walOwner: WalOwner;
 
-  constructor(buffer = new SharedArrayBuffer(32)) {
+  constructor(buffer = new SharedArrayBuffer(64)) {
     this.buffer = buffer;
     this.#beat = new BigInt64Array(buffer, 0, 1);
     this.#activity = new Int32Array(buffer, 8, 1);
-    this.walOwner = new SharedWalOwner(new Float64Array(buffer, 16, 2));
+    this.walOwner = new SharedWalOwner(buffer, 16);
   }
 
   /** The lock was ours at this moment of the monotonic clock. */
@@ -49,20 +49,63 @@ export class SharedState {
 
 /** Written by the one thread that has the file open, or by the other while none does. */
 class SharedWalOwner implements WalOwner {
-  /** Device and inode; an inode of 0 is none. */
+  readonly companions: Record<Companion, LastSeen>;
+  readonly #file: SharedIdentity;
+
+  /** @param at of six numbers of eight bytes */
+  constructor(buffer: SharedArrayBuffer, at: number) {
+    const [file, wal, journal] = [0, 1, 2].map(
+      (n) => new SharedIdentity(new Float64Array(buffer, at + n * 16, 2)),
+    ) as [SharedIdentity, SharedIdentity, SharedIdentity];
+    this.#file = file;
+    this.companions = {
+      get '-wal'() {
+        return wal.value;
+      },
+      set '-wal'(seen) {
+        wal.value = seen;
+      },
+      get '-journal'() {
+        return journal.value;
+      },
+      set '-journal'(seen) {
+        journal.value = seen;
+      },
+    };
+  }
+
+  get file(): FileIdentity | undefined {
+    const { value } = this.#file;
+    return value === 'none' ? undefined : value;
+  }
+
+  set file(file: FileIdentity | undefined) {
+    this.#file.value = file;
+  }
+}
+
+/** Inodes that no file has. */
+const UNKNOWN = 0;
+const NONE = -1;
+
+class SharedIdentity {
+  /** Device and inode. */
   readonly #numbers: Float64Array;
 
   constructor(numbers: Float64Array) {
     this.#numbers = numbers;
   }
 
-  get file(): FileIdentity | undefined {
-    const [device = 0, inode = 0] = this.#numbers;
-    return inode === 0 ? undefined : { device, inode };
+  get value(): LastSeen {
+    const [device = 0, inode = UNKNOWN] = this.#numbers;
+    if (inode === NONE) return 'none';
+    return inode === UNKNOWN ? undefined : { device, inode };
   }
 
-  set file(file: FileIdentity | undefined) {
-    this.#numbers[0] = file?.device ?? 0;
-    this.#numbers[1] = file?.inode ?? 0;
+  set value(seen: LastSeen) {
+    const { device, inode } =
+      seen === 'none' ? { device: 0, inode: NONE } : (seen ?? { device: 0, inode: UNKNOWN });
+    this.#numbers[0] = device;
+    this.#numbers[1] = inode;
   }
 }

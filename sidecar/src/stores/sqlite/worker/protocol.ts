@@ -67,8 +67,6 @@ export interface Opened {
   readonly file: FileIdentity;
   /** Its WAL, for the same. */
   readonly wal: FileIdentity | undefined;
-  /** What was found and done, for the operator. */
-  readonly notices: readonly string[];
 }
 
 export interface Slice {
@@ -99,13 +97,15 @@ export interface Envelope {
   readonly request: Request;
 }
 
-/** A reply; `id` 0 is news that nobody asked for: figures, or a failure of the idle work. */
+/** A reply; `id` 0 is news that nobody asked for: figures, a notice, or a failure of the idle work. */
 export type Reply =
   | {
       readonly id: number;
       readonly ok: true;
       readonly result: Results[keyof Results] | undefined;
       readonly figures?: Figures;
+      /** What was found amiss and dealt with, for the operator. */
+      readonly notice?: string;
     }
   | {
       readonly id: number;

@@ -19,8 +19,8 @@ export function serveSqlite(layer: FileLayer): void {
   const data = workerData as WorkerData;
   const shared = new SharedState(data.shared);
   const guard = new GuardedFiles(layer, shared);
-  const open = () =>
-    openDatabase(data, guard, shared.walOwner).catch((error: unknown) => {
+  const open = (onNotice: (notice: string) => void) =>
+    openDatabase(data, guard, shared.walOwner, onNotice).catch((error: unknown) => {
       throw guard.reasonOf(error);
     });
   // Whatever is open below is closed with the thread, as by a kill; the WAL is made for that.
@@ -31,6 +31,7 @@ async function openDatabase(
   data: WorkerData,
   guard: GuardedFiles,
   walOwner: WalOwner,
+  onNotice: (notice: string) => void,
 ): Promise<ServedDatabase> {
   const { path, cacheBytes, version, checkInFull } = data;
   const { files } = guard;
@@ -45,11 +46,12 @@ async function openDatabase(
     version,
     checkInFull,
     walOwner,
+    onNotice,
     beforeWrite,
   });
-  const { file, wal, notices } = database;
+  const { file, wal } = database;
   return {
-    opened: { file, wal, notices },
+    opened: { file, wal },
     get figures() {
       return database.figures;
     },

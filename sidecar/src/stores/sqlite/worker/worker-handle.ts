@@ -43,6 +43,7 @@ export class WorkerHandle {
   readonly exited: Promise<void>;
   readonly #worker: Worker;
   readonly #shared: SharedState;
+  readonly #onNotice: (notice: string) => void;
   readonly #waiting = new Map<number, Waiting>();
   #lastId = 0;
   #failure: StoreError | undefined;
@@ -51,8 +52,10 @@ export class WorkerHandle {
   #figures = NO_FIGURES;
   #activity: { readonly count: number; readonly at: number };
 
-  constructor(url: URL, data: WorkerData, shared: SharedState) {
+  /** @param onNotice told what the worker found amiss and dealt with, for the operator */
+  constructor(url: URL, data: WorkerData, shared: SharedState, onNotice: (notice: string) => void) {
     this.#shared = shared;
+    this.#onNotice = onNotice;
     this.#activity = { count: shared.activity, at: performance.now() };
     this.#worker = new Worker(url, {
       name: 'sqlite',
@@ -152,6 +155,7 @@ export class WorkerHandle {
 
   #settle(reply: Reply): void {
     if (reply.ok) this.#figures = reply.figures ?? this.#figures;
+    if (reply.ok && reply.notice !== undefined) this.#onNotice(reply.notice);
     const waiting = this.#waiting.get(reply.id);
     this.#waiting.delete(reply.id);
     if (reply.ok) {

@@ -27,6 +27,8 @@ export interface ServedDatabase {
   close(): void;
 }
 
+type Open = (onNotice: (notice: string) => void) => Promise<ServedDatabase>;
+
 /** How long nothing was appended before idle work begins. */
 const IDLE_MS = 1_000;
 
@@ -40,17 +42,17 @@ const FIGURES_MS = 500;
  */
 export class WorkerService {
   readonly #port: MessagePort;
-  readonly #open: () => Promise<ServedDatabase>;
+  readonly #open: Open;
   readonly #end: () => void;
   readonly #idle: NodeJS.Timeout;
   #database: ServedDatabase | undefined;
   #figuresAt = 0;
 
   /**
-   * @param open opens the database, or throws a {@link StoreError}
+   * @param open opens the database and tells what it meets, or throws a {@link StoreError}
    * @param end ends the thread
    */
-  constructor(port: MessagePort, open: () => Promise<ServedDatabase>, end: () => void) {
+  constructor(port: MessagePort, open: Open, end: () => void) {
     this.#port = port;
     this.#open = open;
     this.#end = end;
@@ -73,7 +75,9 @@ export class WorkerService {
   }
 
   async #begin(): Promise<Opened> {
-    this.#database ??= await this.#open();
+    this.#database ??= await this.#open((notice) =>
+      this.#reply({ id: 0, ok: true, result: undefined, notice }),
+    );
     this.#idle.refresh();
     return this.#database.opened;
   }
