@@ -15,7 +15,7 @@ const SAMPLE_MS = 100;
 /** A file of millions of rows: memory, start, and what lists there do to commits. */
 export async function large(setting: Setting): Promise<Outcome> {
   const sizes = setting.quick
-    ? { small: 5_000, large: 20_000, flood: 5_000, lists: 1, starts: 1, latency: 1, rounds: 1 }
+    ? { small: 2_000, large: 8_000, flood: 2_000, lists: 0.2, starts: 1, latency: 0.3, rounds: 1 }
     : {
         small: 500_000,
         large: 5_000_000,
@@ -126,7 +126,7 @@ async function ingest(
 ): Promise<Report> {
   let filling = true;
   const listing = (async () => {
-    while (filling) await list(server, 1, 50);
+    while (filling) await list(server, Math.min(1, listSeconds), 50);
   })();
   const report = await runClient({
     job: 'fill',

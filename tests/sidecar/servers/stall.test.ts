@@ -11,7 +11,7 @@ import { tcpProxy } from '../support/tcp-proxy.ts';
 
 /** Long enough for /readyz to tell of it, and for a statement to be given up. */
 const STALL_MS = 30_000;
-const PAUSE_MS = 5;
+const PAUSE_MS = 20;
 
 let postgres: PostgresServer;
 let mariadb: MariadbServer;

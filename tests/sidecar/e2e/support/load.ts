@@ -13,6 +13,9 @@ export interface LoadOptions {
 }
 
 const BATCH = 20;
+/** Between two posts that wait for nothing: enough of them, and yet time for the others. */
+const PAUSE_MS = 5;
+const RETRY_MS = 20;
 
 /**
  * Connections that post all kinds of record, batches and singles in turn, until they are told to
@@ -73,7 +76,8 @@ export class Load {
       const answered = this.#answered(response.status);
       if (answered === undefined) this.strange.push(`${kind.path}: ${response.status}`);
       for (const { event_id } of sent) answered?.add(event_id);
-      if (response.status === 503) await sleep(20);
+      if (response.status === 503) await sleep(RETRY_MS);
+      else if (!waits) await sleep(PAUSE_MS);
     }
   }
 
