@@ -1,11 +1,12 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { chmod, chown, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { chmod, chown, mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { type Connection, createConnection, type RowDataPacket } from 'mysql2';
+import { makeData } from './data-template.ts';
 import { freePort } from './free-port.ts';
 
 const run = promisify(execFile);
@@ -109,15 +110,25 @@ export class MariadbServer {
 
   /** Makes the data directory. */
   async install(): Promise<void> {
-    await run(program('mariadb-install-db'), [
-      '--no-defaults',
-      '--auth-root-authentication-method=normal',
-      '--skip-test-db',
-      `--datadir=${join(this.directory, 'data')}`,
-      ...this.#ownTemporaryFiles(),
-      ...SMALL_FILES,
-      ...(this.#owner === undefined ? [] : ['--user=mysql']),
-    ]);
+    const owner = this.#owner;
+    const give = async (directory: string) => {
+      if (owner !== undefined) await chown(directory, owner.uid, owner.gid);
+    };
+    const make = async (directory: string) => {
+      await run(program('mariadb-install-db'), [
+        '--no-defaults',
+        '--auth-root-authentication-method=normal',
+        '--skip-test-db',
+        `--datadir=${directory}`,
+        ...this.#ownTemporaryFiles(),
+        ...SMALL_FILES,
+        ...(owner === undefined ? [] : ['--user=mysql']),
+      ]);
+    };
+    const data = join(this.directory, 'data');
+    await mkdir(data);
+    await give(data);
+    await makeData('mariadb', data, give, make);
   }
 
   /** Starts the server and waits until it answers. */

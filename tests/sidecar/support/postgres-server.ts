@@ -1,12 +1,13 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
-import { appendFile, chown, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { appendFile, chmod, chown, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { Client } from 'pg';
+import { makeData } from './data-template.ts';
 import { freePort } from './free-port.ts';
 
 const run = promisify(execFile);
@@ -192,11 +193,20 @@ export class PostgresServer {
   }
 
   async #initialise(): Promise<void> {
+    const give = async (directory: string) => {
+      await chmod(directory, 0o700);
+      await chown(directory, ...(await owner()));
+    };
+    const make = (directory: string) => this.#initdb(directory);
+    await makeData(`postgres-${this.version}`, this.directory, give, make);
+  }
+
+  async #initdb(directory: string): Promise<void> {
     const passwordFile = `${this.directory}.password`;
     await writeFile(passwordFile, PASSWORD);
     await chown(passwordFile, ...(await owner()));
     const [program, args] = asServerUser(await binary(this.version, 'initdb'), [
-      ...['-D', this.directory, '-U', SUPERUSER, '--pwfile', passwordFile],
+      ...['-D', directory, '-U', SUPERUSER, '--pwfile', passwordFile],
       ...['--auth', 'scram-sha-256', '--encoding', 'UTF8', '--locale', 'C'],
       ...['--locale-provider', 'icu', '--icu-locale', 'en-US', '--no-sync'],
     ]);
