@@ -38,6 +38,11 @@ export class Parcel {
     return promise;
   }
 
+  /** Nobody waits any longer. */
+  forget(): void {
+    this.#waiter = undefined;
+  }
+
   /** Settles the next records in order. */
   commit(stored: number, duplicates: number): void {
     const waiter = this.#waiter;

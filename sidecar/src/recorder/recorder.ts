@@ -187,7 +187,9 @@ export class Recorder {
     if (!this.#backlog.hasRoomFor(rows)) return this.#refuseForRoom(kind, rows);
     const parcel = this.#backlog.add(kind, rows, now);
     if (this.#state === 'idle') this.#wake?.();
-    return wait ? { outcome: 'queued', settled: parcel.whenSettled() } : QUEUED;
+    if (!wait) return QUEUED;
+    const settled = parcel.whenSettled();
+    return { outcome: 'queued', settled, forget: () => parcel.forget() };
   }
 
   /** Counts invalid records of complete, parsable bodies. */

@@ -10,6 +10,11 @@ export type Submitted =
        * be durable).
        */
       readonly settled?: Promise<Settled>;
+      /**
+       * To be called by whoever waits no longer for {@link settled}, which then may stay open for ever:
+       * records can be queued for days, and what waits for them would be kept with each.
+       */
+      readonly forget?: () => void;
     }
   | { readonly outcome: 'no_room' | 'closing'; readonly retryAfterSeconds: number }
   | {

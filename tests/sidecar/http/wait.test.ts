@@ -1,10 +1,19 @@
 import { once } from 'node:events';
+import type { ServerResponse } from 'node:http';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { expect, test, vi } from 'vitest';
 import { waitSeconds } from '../../../sidecar/src/http/api/prefer.ts';
 import { AUDIT, TestApi } from './support/listener.ts';
 import { MemoryStore } from './support/memory-store.ts';
 
 const RECORD = { action: 'create', resource: 'sandbox' };
+
+/** A request as it goes over the wire. */
+function raw(prefer: string): string {
+  const body = JSON.stringify(RECORD);
+  return `POST ${AUDIT} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nPrefer: ${prefer}\r\nContent-Length: ${body.length}\r\n\r\n${body}`;
+}
 
 /** A store whose appends wait until they are let through. */
 function gated() {
@@ -83,6 +92,31 @@ test('answers 202 when the wait runs out, and the records are still stored', asy
   await vi.waitFor(() => expect(store.tables.get('audit_events')).toHaveLength(1));
 });
 
+test('keeps nothing of a request whose wait is over while its record is queued', async () => {
+  const { store, open } = gated();
+  const api = await TestApi.start(store);
+  const answers: WeakRef<ServerResponse>[] = [];
+  api.api.server.on('request', (_, outgoing) => answers.push(new WeakRef(outgoing)));
+  expect((await api.post(RECORD, { prefer: 'wait=1' })).status).toBe(202);
+  const connection = await api.connect();
+  connection.socket.write(raw('wait=60'));
+  await vi.waitFor(() => expect(answers).toHaveLength(2));
+  connection.socket.destroy();
+
+  setFlagsFromString('--expose-gc');
+  const collect: () => void = runInNewContext('gc');
+  await vi.waitFor(
+    () => {
+      collect();
+      // Not the answers themselves: a failed expectation would keep them.
+      expect(answers.filter((answer) => answer.deref() !== undefined).length).toBe(0);
+    },
+    { timeout: 5_000 },
+  );
+  expect(api.recorder.queuedBytes).toBeGreaterThan(0);
+  open();
+});
+
 test('answers at once without a wait, whatever the store does', async () => {
   const { store, open } = gated();
   const api = await TestApi.start(store);
@@ -129,10 +163,7 @@ test('forgets a client that does not stay for its answer', async () => {
   const { store, open } = gated();
   const api = await TestApi.start(store);
   const connection = await api.connect();
-  const body = JSON.stringify(RECORD);
-  connection.socket.write(
-    `POST ${AUDIT} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nPrefer: wait=60\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
-  );
+  connection.socket.write(raw('wait=60'));
   await vi.waitFor(() => expect(api.recorder.queuedBytes).toBeGreaterThan(0));
   connection.socket.destroy();
   await once(connection.socket, 'close');

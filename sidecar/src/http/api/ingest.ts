@@ -97,7 +97,8 @@ function queue(
   } else if (submitted.settled === undefined) {
     accepted(exchange, taken);
   } else {
-    waitFor(submitted.settled, wait, exchange.outgoing, (outcome) =>
+    const { settled: promise, forget = () => {} } = submitted;
+    waitFor({ promise, forget }, wait, exchange.outgoing, (outcome) =>
       exchange.run(() => {
         if (outcome === undefined) accepted(exchange, taken);
         else settled(exchange, taken, outcome, wait);
