@@ -54,8 +54,9 @@ const NOTHING_SETTLED = { stored: 0, duplicates: 0, dropped: [] };
  *     opening, a call that succeeded, idle at an arrival ──▶ what is due: the rest of a batch ▶
  *       committing or isolating; queued rows ▶ gathering, committing, right after a commit ▶
  *       committing; a trial write ▶ probing; none of these ▶ idle
- *     committing, isolating ──data failure──▶ isolating: the first half next, then the second; a
- *       record that is refused alone is dropped
+ *     committing, isolating ──data failure──▶ isolating: the first half next, then the second; for
+ *       a record that is refused alone ▶ probing: it is dropped if the trial write succeeds, else
+ *       the failure is the database's and not the record's, and it is kept
  *     any call ──transient failure──▶ backing_off ──delay over──▶ opening
  *     any ──close──▶ the same, with short delays, until nothing is queued or the signal aborts;
  *       then closed
@@ -283,7 +284,7 @@ export class Recorder {
       if (!(error instanceof StoreError) || error.class !== 'data') throw error;
       this.#failures.data += 1;
       if (count > 1) batch.halve();
-      else this.#dropPoison(batch.first?.kind, bytes, error);
+      else await this.#dropRefused(batch.first?.kind, bytes, error);
       return;
     }
     if (this.#state === 'closed') return;
@@ -331,7 +332,10 @@ export class Recorder {
     if (this.#store.complaint?.() === undefined) this.#health.succeeded();
   }
 
-  #dropPoison(kind: Kind | undefined, bytes: number, error: StoreError): void {
+  /** Drops a record that was refused alone, unless the database takes no other one either. */
+  async #dropRefused(kind: Kind | undefined, bytes: number, error: StoreError): Promise<void> {
+    if (this.#store.probe !== undefined) await this.#probe();
+    if (this.#state === 'closed') return;
     this.#backlog.drop('refused');
     const { reason } = error;
     this.#fold.tell(`refused ${kind?.name} ${reason}`, (repeated) =>

@@ -167,6 +167,29 @@ describe('a data failure', () => {
     expect(recorder.queuedBytes).toBe(0);
   });
 
+  it('keeps a record that is refused alone while a trial write is refused as well', async () => {
+    const { recorder, store, clock } = harness();
+    store.poison = () => true;
+    store.answer = (call) => (call === 'probe' ? 'transient' : 'ok');
+    const end = settled(recorder.submit(AUDIT_EVENT, rowsOf(AUDIT_EVENT, ['a', 'b', 'c']), true));
+    recorder.start();
+    await clock.advance(60_000);
+    expect(recorder.ledger.dropped.refused).toEqual([0, 0, 0]);
+    expect(recorder.status()).toMatchObject({
+      storage: 'down',
+      reason: expect.stringContaining('connection refused'),
+    });
+    store.poison = (id) => id === 'b';
+    store.answer = () => 'ok';
+    await clock.advance(60_000);
+    expect(await end).toEqual({
+      stored: 2,
+      duplicates: 0,
+      dropped: [{ index: 1, reason: 'refused' }],
+    });
+    expect(recorder.status().storage).toBe('up');
+  });
+
   it('goes on isolating after a transient failure, and counts no part twice', async () => {
     const { recorder, store, clock } = harness();
     const all = ids('a', 64).with(40, 'poison');
