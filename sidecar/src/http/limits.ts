@@ -25,7 +25,10 @@ export const KEEP_ALIVE_MS = 125_000;
 export const STREAM_BYTES = 16 * 1024;
 
 /** Requests that wait on one connection for the answers before theirs. Hardly any client pipelines. */
-export const MAX_PIPELINED = 100;
+export const API_PIPELINED = 100;
+
+/** An answer of the ops listener takes a millisecond to make, and no caller of it pipelines. */
+export const OPS_PIPELINED = 1;
 
 /** A Router opens a connection for each request under way. */
 export const API_CONNECTIONS = 1_024;

@@ -1,6 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import { MAX_PIPELINED } from './limits.ts';
 
 /**
  * Counts the requests of each connection that wait for the answers before theirs (RFC 9112, section
@@ -8,7 +7,13 @@ import { MAX_PIPELINED } from './limits.ts';
  * answer that takes long would fill the memory.
  */
 export class Pipelines {
+  readonly #most: number;
   readonly #waiting = new WeakMap<Socket, number>();
+
+  /** @param most requests that may wait on one connection */
+  constructor(most: number) {
+    this.#most = most;
+  }
 
   /** Takes a request in; false where its connection has too many that wait, and is to be ended. */
   admit(incoming: IncomingMessage, outgoing: ServerResponse): boolean {
@@ -18,7 +23,7 @@ export class Pipelines {
     const waiting = this.#count(socket) + 1;
     this.#waiting.set(socket, waiting);
     outgoing.once('socket', () => this.#waiting.set(socket, this.#count(socket) - 1));
-    return waiting <= MAX_PIPELINED;
+    return waiting <= this.#most;
   }
 
   #count(socket: Socket): number {

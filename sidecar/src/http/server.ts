@@ -8,7 +8,6 @@ import {
   HEADERS_TIMEOUT_MS,
   KEEP_ALIVE_MS,
   MAX_HEADER_BYTES,
-  MAX_PIPELINED,
   REQUEST_TIMEOUT_MS,
   STREAM_BYTES,
   TIMEOUT_CHECK_MS,
@@ -23,6 +22,10 @@ import { targetProblem } from './target.ts';
 export interface ServerOptions {
   readonly routes: readonly Route[];
   readonly maxConnections: number;
+  /** Requests that may wait on one connection for the answers before theirs. */
+  readonly maxPipelined: number;
+  /** Told of a connection that was one too many. */
+  readonly onConnectionRefused: () => void;
   readonly log: Log;
   /** Looks at each request before its route does; the problem it finds is the answer. */
   readonly guard?: (incoming: IncomingMessage) => Problem | undefined;
@@ -40,7 +43,7 @@ export interface ServerOptions {
  * It asks for no Host header by itself; the API's guard does.
  */
 export function hardenedServer(options: ServerOptions): Server {
-  const { guard, stats, isClosing, onCut, log, maxConnections } = options;
+  const { guard, stats, isClosing, onCut, log, maxConnections, maxPipelined } = options;
   const troubles = new Fold();
   const onError = (error: unknown) => {
     const facts = describeError(error);
@@ -59,13 +62,13 @@ export function hardenedServer(options: ServerOptions): Server {
     { autoCleanupIncoming: false, overrideGlobalObjects: false },
   );
 
-  const pipelines = new Pipelines();
+  const pipelines = new Pipelines(maxPipelined);
   const admits = (incoming: IncomingMessage, outgoing: ServerResponse): boolean => {
     if (pipelines.admit(incoming, outgoing)) return true;
     incoming.socket.destroy();
     onCut?.(incoming);
     troubles.tell('pipeline', (repeated) =>
-      log.warn({ max: MAX_PIPELINED, repeated }, 'connection ended: too many requests wait on it'),
+      log.warn({ max: maxPipelined, repeated }, 'connection ended: too many requests wait on it'),
     );
     return false;
   };
@@ -111,6 +114,7 @@ export function hardenedServer(options: ServerOptions): Server {
     new Exchange(incoming, outgoing, serving).problem({ status: 417, detail });
   });
   server.on('drop', () => {
+    options.onConnectionRefused();
     const tell = (repeated: number) =>
       log.warn({ maxConnections, repeated }, 'connection refused: too many are open');
     troubles.tell('drop', tell);

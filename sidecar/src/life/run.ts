@@ -13,8 +13,14 @@ const FLUSH_MS = 500;
 const FOREVER_MS = 2 ** 31 - 1;
 
 /**
+ * A signal so soon after the first is the same wish: the terminal sends Ctrl-C to npm and to the
+ * sidecar, and npm passes it on.
+ */
+const SAME_WISH_MS = 1_000;
+
+/**
  * Runs until SIGTERM or SIGINT, and ends by nothing else. The first signal begins the orderly
- * shutdown, the second ends at once.
+ * shutdown, another one, a second later or more, ends at once.
  */
 export async function run(loaded: Loaded): Promise<void> {
   const sink = stdoutSink();
@@ -26,15 +32,17 @@ export async function run(loaded: Loaded): Promise<void> {
 
   const started = Promise.withResolvers<Sidecar>();
   let sidecar: Sidecar | undefined;
-  let signals = 0;
+  let shuttingSince: number | undefined;
+  let isEnding = false;
 
   async function onSignal(signal: string): Promise<void> {
-    signals += 1;
-    if (signals === 1) {
+    if (shuttingSince === undefined) {
+      shuttingSince = performance.now();
       log.info({ signal, grace_ms: loaded.config.shutdownGraceMs }, 'shutting down');
       const { code, clean } = await (await started.promise).shutdown();
       await end(sink, code, clean);
-    } else if (signals === 2) {
+    } else if (!isEnding && performance.now() - shuttingSince >= SAME_WISH_MS) {
+      isEnding = true;
       log.warn({ signal, left: sidecar?.queuedRecords }, 'second signal, ending at once');
       await end(sink, 1, false);
     }

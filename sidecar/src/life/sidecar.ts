@@ -40,13 +40,24 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
   const store = await chooseStore(config, log);
   const recorder = new Recorder({ store, queueBytes: config.queueBytes, log });
   const requests = new RequestStats();
-  const api = new ApiListener({ recorder, store, log, version: VERSION, stats: requests });
+  const refusedConnections = { api: 0, ops: 0 };
+  const api = new ApiListener({
+    recorder,
+    store,
+    log,
+    version: VERSION,
+    stats: requests,
+    onConnectionRefused: () => {
+      refusedConnections.api += 1;
+    },
+  });
 
   const bindings: Binding[] = [];
   const figures = {
     version: VERSION,
     requests,
     refusedBodies: () => api.refusedBodies,
+    refusedConnections,
     faults: () => faults.count,
     logLinesDropped: () => sink.dropped,
   };
@@ -55,7 +66,16 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
     ...configuration,
     ...bindings.map(({ problem }) => problem).filter((problem) => problem !== undefined),
   ];
-  const ops = opsServer({ recorder, store, figures, amiss, log });
+  const ops = opsServer({
+    recorder,
+    store,
+    figures,
+    amiss,
+    log,
+    onConnectionRefused: () => {
+      refusedConnections.ops += 1;
+    },
+  });
   if (config.ops !== undefined) {
     bindings.push(new Binding('ops', ops, config.ops, log));
   }

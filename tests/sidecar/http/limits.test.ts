@@ -9,6 +9,8 @@ import { AUDIT, JSON_HEADERS, NDJSON_HEADERS, TestApi } from './support/listener
 const MIB = 1024 * 1024;
 const BODY = 8 * MIB;
 const LINE = '{"action":"create","resource":"sandbox"}';
+/** An element of an array that makes a row of six times its length. */
+const LEAST = ',{"sandbox_id":"a"}';
 
 test('takes a body of exactly 8 MiB and refuses one byte more', async () => {
   const api = await TestApi.start(noopStore());
@@ -131,6 +133,29 @@ test('answers 503 when other bodies use up the common budget, and recovers', asy
   for (const { socket } of slow) socket.destroy();
   await vi.waitFor(() => expect(api.api.bodyBytes).toBe(0));
 });
+
+test.each([
+  ['an array', JSON_HEADERS, `[${LEAST.repeat(50_000).slice(1)}]`],
+  ['NDJSON', NDJSON_HEADERS, `${LEAST.slice(1)}\n`.repeat(50_000)],
+])(
+  'holds no more rows of bodies that are parsed at once than their budget: %s',
+  async (_, headers, body) => {
+    const api = await TestApi.start(noopStore());
+    let most = 0;
+    const watch = setInterval(() => {
+      most = Math.max(most, api.api.bodyBytes);
+    }, 5);
+    const answers = await Promise.all(
+      Array.from({ length: 30 }, () => api.send('/v1/cost-snapshots', { headers, body })),
+    );
+    clearInterval(watch);
+    const statuses = answers.map(({ status }) => status);
+    expect(new Set(statuses)).toEqual(new Set([202, 503]));
+    expect(most).toBeGreaterThan(30 * body.length);
+    expect(most).toBeLessThanOrEqual(32 * MIB);
+    expect(api.api.bodyBytes).toBe(0);
+  },
+);
 
 test('stores nothing of a body that breaks off', async () => {
   const api = await TestApi.start(noopStore());

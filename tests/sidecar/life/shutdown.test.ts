@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, openSync } from 'node:fs';
+import { closeSync, openSync, readdirSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -143,7 +143,19 @@ describe.concurrent('a shutdown', () => {
     expect(last).toMatchObject({ level: 'error', left: 3 });
   });
 
-  it('ends at once at a second signal', async () => {
+  it('takes a signal that comes twice for one, as npm passes Ctrl-C on that the terminal has sent', async () => {
+    await using directory = await temporaryDirectory();
+    await using sidecar = await startSidecar({ STORAGE_SQLITE_PATH: directory.path('a.db') });
+    await sidecar.storage('up');
+    expect((await postAudit(sidecar.api, RECORD)).status).toBe(202);
+    sidecar.signal('SIGINT');
+    await sidecar.log(({ msg }) => msg === 'shutting down');
+    sidecar.signal('SIGINT');
+    expect(await sidecar.exited).toEqual({ code: 0, signal: null });
+    expect(readdirSync(directory.root)).toEqual(['a.db']);
+  });
+
+  it('ends at once at another signal a second later', async () => {
     await using sidecar = await startSidecar({
       STORAGE_DRIVER: 'sqlite',
       STORAGE_SHUTDOWN_GRACE: '1h',
@@ -151,6 +163,7 @@ describe.concurrent('a shutdown', () => {
     expect((await postAudit(sidecar.api, RECORD)).status).toBe(202);
     sidecar.signal('SIGTERM');
     await sidecar.log(({ msg }) => msg === 'shutting down');
+    await sleep(1_100);
     sidecar.signal('SIGTERM');
     expect(await sidecar.exited).toEqual({ code: 1, signal: null });
     expect(sidecar.logs.at(-1)).toMatchObject({ left: 1 });

@@ -1,6 +1,8 @@
 import { spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { request } from 'node:http';
-import { describe, expect, it } from 'vitest';
+import { connect } from 'node:net';
+import { describe, expect, it, vi } from 'vitest';
 import { postAudit, RECORD } from '../support/post.ts';
 import { startSidecar } from '../support/sidecar-process.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
@@ -68,6 +70,26 @@ describe.concurrent('the listener for health and metrics', () => {
     for (const path of ['/', '/v1/audit-events', '/openapi.json', '/debug']) {
       expect((await fetch(sidecar.ops + path)).status).toBe(404);
     }
+  });
+
+  it('makes no answer for requests that pile up on a connection', async () => {
+    await using sidecar = await startSidecar();
+    const { hostname, port } = new URL(sidecar.ops);
+    const socket = connect(Number(port), hostname);
+    socket.resume().write('GET /metrics HTTP/1.1\r\n\r\n'.repeat(101));
+    await once(socket, 'close');
+    expect(await status(`${sidecar.ops}/metrics`, 'localhost')).toBe(200);
+  });
+
+  it('counts the connections that were one too many', async () => {
+    await using sidecar = await startSidecar();
+    const { hostname, port } = new URL(sidecar.api);
+    const sockets = Array.from({ length: 1_030 }, () => connect(Number(port), hostname));
+    for (const socket of sockets) socket.on('error', () => {});
+    const refused = async () =>
+      (await sidecar.metrics()).get('agenttier_storage_connections_refused_total{listener="api"}');
+    await vi.waitFor(async () => expect(await refused()).toBe(6), { timeout: 10_000 });
+    for (const socket of sockets) socket.destroy();
   });
 
   it('tells exactly the agreed members in /readyz, with 200 while storage is down', async () => {

@@ -14,7 +14,7 @@ export const TOO_LARGE: Problem = {
 /** Nobody is left to read it; it keeps the metrics honest. */
 export const BROKEN_OFF: Problem = { status: 400, detail: 'the body broke off' };
 
-const NO_BUDGET: Problem = {
+export const NO_BUDGET: Problem = {
   status: 503,
   detail: 'too many bytes of other bodies are in flight; nothing of this one was taken',
   headers: { 'Retry-After': String(RETRY_AFTER_SECONDS) },

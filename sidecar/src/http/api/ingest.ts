@@ -68,7 +68,9 @@ export function ingest(kind: Kind, exchange: Exchange, parts: IngestParts): void
   // By callbacks all the way: most requests hold one record, and a promise is a fifth of its cost.
   readBody(exchange, reservation, (body) => {
     try {
-      const read = Buffer.isBuffer(body) ? readJson(kind, body, wait > 0, turns) : body;
+      const read = Buffer.isBuffer(body)
+        ? readJson(kind, body, reservation, wait > 0, turns)
+        : body;
       return read instanceof Promise ? read.then(take, abandon) : take(read);
     } catch (error) {
       return abandon(error);

@@ -40,6 +40,11 @@ export class Intake {
     this.#indexes = track ? [] : undefined;
   }
 
+  /** Bytes of the rows so far: a record of few words makes a row of several times its length. */
+  get rowBytes(): number {
+    return this.#writer.bytes;
+  }
+
   /** Whether one more record would be too many. */
   get full(): boolean {
     return this.#count >= MAX_RECORDS;

@@ -1,6 +1,8 @@
 import type { Kind } from '../../records/kinds.ts';
 import { RowWriter } from '../../records/rows.ts';
 import type { Problem } from '../problem.ts';
+import { NO_BUDGET } from './body.ts';
+import type { Reservation } from './body-budget.ts';
 import { encodingProblem, Intake, type Taken } from './intake.ts';
 import { MAX_RECORDS } from './limits.ts';
 import { NOT_JSON } from './record-reader.ts';
@@ -24,11 +26,13 @@ const scan = new ValueScan();
  * Reads a body of `application/json`: one record, or an array of them. A syntax error anywhere is
  * the whole body's, since nobody can tell where the next record starts.
  *
+ * @param reservation what the body holds of the common budget, and its rows may
  * @param track whether to remember the index of each valid record
  */
 export function readJson(
   kind: Kind,
   bytes: Buffer,
+  reservation: Reservation,
   track: boolean,
   turns: Turns,
 ): Taken | Problem | Promise<Taken | Problem> {
@@ -36,7 +40,9 @@ export function readJson(
   if (problem !== undefined) return malformed(problem);
   const start = skipSpace(bytes, 0, bytes.length);
   if (start === bytes.length) return { status: 400, detail: 'the body is empty' };
-  if (bytes[start] === OPEN_BRACKET) return readArray(kind, bytes, start + 1, track, turns);
+  if (bytes[start] === OPEN_BRACKET) {
+    return readArray(new Intake(kind, track), bytes, start + 1, reservation, turns);
+  }
 
   if (!scan.run(bytes, start, bytes.length)) return malformed(NOT_JSON);
   const intake = new Intake(kind, track, ONE_RECORD);
@@ -46,13 +52,12 @@ export function readJson(
 
 /** Takes the array apart and parses its elements one by one, so that no parse is long. */
 async function readArray(
-  kind: Kind,
+  intake: Intake,
   bytes: Buffer,
   start: number,
-  track: boolean,
+  reservation: Reservation,
   turns: Turns,
 ): Promise<Taken | Problem> {
-  const intake = new Intake(kind, track);
   turns.begin();
   let at = skipSpace(bytes, start, bytes.length);
   if (bytes[at] !== CLOSE_BRACKET) {
@@ -65,7 +70,9 @@ async function readArray(
       if (bytes[at] === CLOSE_BRACKET) break;
       if (bytes[at] !== COMMA) return malformed(NOT_JSON);
       at = skipSpace(bytes, at + 1, bytes.length);
-      if (turns.over) await turns.next();
+      if (!turns.over) continue;
+      if (!reservation.cover(intake.rowBytes)) return NO_BUDGET;
+      await turns.next();
     }
   }
   const rest = skipSpace(bytes, at + 1, bytes.length);

@@ -21,7 +21,10 @@ export const MAX_RECORD_BYTES = 512 * 1024;
 export const MAX_RECORD_KEYS = 100;
 export const MAX_RECORD_DEPTH = 32;
 
-/** Bodies being read or parsed at a time, all together: bounds the memory they hold. */
+/**
+ * Bodies being read or parsed at a time, or the rows made of them where these are more, all together:
+ * bounds the memory that both hold to twice as much.
+ */
 export const BODIES_IN_FLIGHT_BYTES = 32 * 1024 * 1024;
 
 /** How long the thread may work on one body before others have their turn. */

@@ -4,7 +4,7 @@ import type { Store } from '../../stores/store.ts';
 import { describeError } from '../../telemetry/describe-error.ts';
 import { Fold } from '../../telemetry/fold.ts';
 import type { Log } from '../../telemetry/log.ts';
-import { API_CONNECTIONS } from '../limits.ts';
+import { API_CONNECTIONS, API_PIPELINED } from '../limits.ts';
 import type { RequestStats } from '../request-stats.ts';
 import { hardenedServer } from '../server.ts';
 import { Activity } from './activity.ts';
@@ -27,6 +27,8 @@ export interface ApiOptions {
   /** Of the product, for the OpenAPI document. */
   readonly version: string;
   readonly stats?: RequestStats;
+  /** Told of a connection that was one too many. */
+  readonly onConnectionRefused?: () => void;
 }
 
 /** The API: records in, lists out. It must listen on a loopback address and on nothing else. */
@@ -43,6 +45,8 @@ export class ApiListener {
     this.server = hardenedServer({
       routes: this.#routes(options),
       maxConnections: API_CONNECTIONS,
+      maxPipelined: API_PIPELINED,
+      onConnectionRefused: options.onConnectionRefused ?? (() => {}),
       log,
       guard: hostProblem,
       isClosing: () => options.recorder.isClosing,

@@ -2,7 +2,7 @@ import type { Kind } from '../../records/kinds.ts';
 import { readChunks } from '../chunks.ts';
 import type { Exchange } from '../exchange.ts';
 import type { Problem } from '../problem.ts';
-import { admit, BROKEN_OFF } from './body.ts';
+import { admit, BROKEN_OFF, NO_BUDGET } from './body.ts';
 import type { Reservation } from './body-budget.ts';
 import { encodingProblem, Intake, type Taken } from './intake.ts';
 import { TOO_MANY } from './json-body.ts';
@@ -60,7 +60,9 @@ export function readNdjson(
     try {
       for (let line = lines.next(); line !== undefined; line = lines.next()) {
         if (!add(line)) return;
-        if (turns.over) return turns.next().then(addLines);
+        if (!turns.over) continue;
+        if (!reservation.cover(intake.rowBytes)) return refuse(NO_BUDGET);
+        return turns.next().then(addLines);
       }
     } catch (error) {
       stop();

@@ -4,7 +4,7 @@ import type { Store } from '../../stores/store.ts';
 import { EXPOSITION_TYPE, render } from '../../telemetry/exposition.ts';
 import type { Log } from '../../telemetry/log.ts';
 import { processFamilies } from '../../telemetry/process-families.ts';
-import { OPS_CONNECTIONS } from '../limits.ts';
+import { OPS_CONNECTIONS, OPS_PIPELINED } from '../limits.ts';
 import type { Route } from '../routes.ts';
 import { hardenedServer } from '../server.ts';
 import { readiness } from './readiness.ts';
@@ -18,6 +18,8 @@ export interface OpsOptions {
   /** What is wrong with the process itself, at this moment. */
   readonly amiss: () => readonly string[];
   readonly log: Log;
+  /** Told of a connection that was one too many. */
+  readonly onConnectionRefused?: () => void;
 }
 
 /**
@@ -25,11 +27,23 @@ export interface OpsOptions {
  * does not listen yet.
  */
 export function opsServer(options: OpsOptions): Server {
-  const { log } = options;
-  return hardenedServer({ routes: routes(options), maxConnections: OPS_CONNECTIONS, log });
+  return hardenedServer({
+    routes: routes(options),
+    maxConnections: OPS_CONNECTIONS,
+    maxPipelined: OPS_PIPELINED,
+    onConnectionRefused: options.onConnectionRefused ?? (() => {}),
+    log: options.log,
+  });
 }
 
 function routes({ recorder, store, figures, amiss }: OpsOptions): Route[] {
+  const exposition = async () => {
+    // First what awaits: the account of the records must be of one moment.
+    const process = await processFamilies();
+    const families = [...storageFamilies(recorder, store), ...serverFamilies(figures)];
+    return render([...families, ...process]);
+  };
+  let underWay: Promise<string> | undefined;
   return [
     {
       method: 'GET',
@@ -47,10 +61,11 @@ function routes({ recorder, store, figures, amiss }: OpsOptions): Route[] {
       method: 'GET',
       path: '/metrics',
       handle: async (exchange) => {
-        // First what awaits: the account of the records must be of one moment.
-        const process = await processFamilies();
-        const families = [...storageFamilies(recorder, store), ...serverFamilies(figures)];
-        exchange.reply(200, EXPOSITION_TYPE, await render([...families, ...process]));
+        // All who ask at once get one answer: to make each its own would hold up the API.
+        underWay ??= exposition().finally(() => {
+          underWay = undefined;
+        });
+        exchange.reply(200, EXPOSITION_TYPE, await underWay);
       },
     },
   ];

@@ -7,6 +7,8 @@ export interface ServerFigures {
   readonly requests: RequestStats;
   /** Bodies that were refused before their records were counted, by reason. */
   readonly refusedBodies: () => Readonly<Record<string, number>>;
+  /** Connections that were one too many, by listener. */
+  readonly refusedConnections: Readonly<Record<string, number>>;
   /** Exceptions and rejections that nobody handled; the process went on. */
   readonly faults: () => number;
   /** Log lines that were thrown away because nobody read standard output. */
@@ -29,6 +31,14 @@ export function serverFamilies(figures: ServerFigures): Family[] {
       'Bodies refused before their records were counted.',
       Object.entries(figures.refusedBodies()).map(([reason, value]) => ({
         labels: { reason },
+        value,
+      })),
+    ),
+    counter(
+      'agenttier_storage_connections_refused_total',
+      'Connections closed at once because too many were open, by listener.',
+      Object.entries(figures.refusedConnections).map(([listener, value]) => ({
+        labels: { listener },
         value,
       })),
     ),
