@@ -1,6 +1,7 @@
+import { fileURLToPath } from 'node:url';
 import { MALLOC_ENV, NODE_FLAGS } from './node-flags.ts';
 
-const MAIN = new URL('../sidecar/dist/main.mjs', import.meta.url).pathname;
+const MAIN = fileURLToPath(new URL('../sidecar/dist/main.mjs', import.meta.url));
 
 /**
  * Replaces this process by the sidecar's bundle, so that signals and the exit code are its own.

@@ -1,11 +1,12 @@
 import { execFile, fork } from 'node:child_process';
 import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import type { Job, Report, SinglesJob } from './jobs.ts';
 import { percentile } from './statistics.ts';
 
 const client = new URL('./client.ts', import.meta.url);
-const wrkScript = new URL('./wrk.lua', import.meta.url).pathname;
+const wrkScript = fileURLToPath(new URL('./wrk.lua', import.meta.url));
 const run = promisify(execFile);
 
 /** Runs a job in a client process. Throws when any request failed. */

@@ -51,7 +51,7 @@ export async function drive(options: Options, screen: Screen): Promise<Driven> {
     for (const record of generateRecords(options)) {
       const batch = batches[record.kind.index]!;
       batch.add(record.fields);
-      if (batch.count >= batchSize) {
+      if (batch.count >= batchSize || batch.isFull) {
         await flush(record.kind, (record.moment - startMoment) / span);
       }
     }
@@ -78,10 +78,18 @@ async function keepToRate(rate: number | undefined, sent: number, started: numbe
   if (early > 0) await sleep(early);
 }
 
+/** The API takes 8 MiB; what is made here is ASCII, and no record of it has a KiB. */
+const MOST_CHARACTERS = 8_000_000;
+
 /** Records of one kind, as the text of a JSON array. */
 class Batch {
   count = 0;
   #text = '';
+
+  /** Whether a further record might make it more than the API takes. */
+  get isFull(): boolean {
+    return this.#text.length >= MOST_CHARACTERS;
+  }
 
   add(fields: unknown): void {
     this.#text += `${this.count === 0 ? '[' : ','}${JSON.stringify(fields)}`;

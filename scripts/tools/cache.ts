@@ -2,9 +2,10 @@ import { createHash } from 'node:crypto';
 import { access, constants, mkdir, readFile, stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { delimiter, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 
 /** The directory of the modules and requirements that pin the tools. */
-export const pins = new URL('../../tests/tools/', import.meta.url).pathname;
+export const pins = fileURLToPath(new URL('../../tests/tools/', import.meta.url));
 
 /**
  * Makes the directory that keeps what was built from exactly these inputs.

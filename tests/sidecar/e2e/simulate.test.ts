@@ -68,3 +68,11 @@ it('a simulated fleet: what is sent is acknowledged, stored and listed, and a se
   expect((await sidecar.stop()).code).toBe(0);
   expect(idsInFile(path)).toHaveLength(all);
 });
+
+it('sends no batch that is too large for the API, whatever size is asked for', async () => {
+  await using sidecar = await startSidecar();
+  const fleet = ['--sandboxes', '40', '--days', '30', '--batch', '50000'];
+  const { sent, acknowledged } = await simulate(sidecar.api, ...fleet);
+  expect(sent).toBeGreaterThan(60_000);
+  expect(acknowledged).toBe(sent);
+});

@@ -1,5 +1,8 @@
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
+import { cp, mkdir, symlink } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { postAudit, RECORD } from '../support/post.ts';
 import { SidecarProcess } from '../support/sidecar-process.ts';
@@ -33,6 +36,22 @@ describe.concurrent('the scripts', () => {
     await using check = script('sidecar', env, directory.root, ['--check']);
     expect(await check.exited).toEqual({ code: 2, signal: null });
     expect(check.stray).toContain('STORAGE_QUEUE_BYTES');
+  });
+
+  it('sidecar: is built and runs in a directory whose name a URL would write otherwise', async () => {
+    await using directory = await temporaryDirectory();
+    const root = fileURLToPath(new URL('../../../', import.meta.url));
+    const checkout = directory.path('my projects, 100 %', 'é');
+    await mkdir(checkout, { recursive: true });
+    for (const part of ['scripts', 'sidecar/src', 'package.json']) {
+      await cp(join(root, part), join(checkout, part), { recursive: true });
+    }
+    await symlink(join(root, 'node_modules'), join(checkout, 'node_modules'));
+    const built = spawnSync(process.execPath, [join(checkout, 'scripts/build.ts')]);
+    expect(built.stderr.toString()).toBe('');
+    const program = join(checkout, 'scripts/sidecar.ts');
+    const checked = spawnSync(process.execPath, [program, '--check'], { env: {} });
+    expect(checked.status).toBe(0);
   });
 
   it('start: keeps records in ./data/agenttier.db', async () => {
