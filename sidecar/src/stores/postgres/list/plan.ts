@@ -39,14 +39,16 @@ export function pageStatement(query: ListQuery, names: Names, limit: number): St
 }
 
 /**
- * Looks at up to so many rows, and reads those that match, up to a limit. Columns: rows looked at,
- * ts and id of the last of them, then id (null where none matched), those of the kind.
+ * Looks at up to so many rows, and reads those that match, up to a limit of rows and about so many
+ * bytes of long texts, but one row at least. Columns: rows looked at, ts and id of the last of them,
+ * how many match, then id (null where none matched), those of the kind, and bytes up to this row.
  */
 export function sliceStatement(
   query: ListQuery,
   names: Names,
   limit: number,
   rows: number,
+  bytes: number,
 ): Statement {
   const values = new Values();
   const { kind } = query;
@@ -58,14 +60,15 @@ export function sliceStatement(
   const scan = ordered(query, names, values, `id, ts, ${hit} AS hit`, String(rows));
   const { weight } = texts(kind);
   const order = orderBy(query);
-  const columns = kind.columns.map(({ name }) => `t.${name}`);
+  const columns = selected(kind).map((name) => `t.${name}`);
+  const [, ...answered] = columns;
   return {
     sql: `WITH s AS MATERIALIZED (${scan}),
 f AS MATERIALIZED (SELECT id, ts FROM s WHERE hit ${order} LIMIT ${limit}),
-r AS (SELECT t.*, sum(${weight}) OVER (${orderBy(query, 't.')} ROWS UNBOUNDED PRECEDING) - ${weight} AS before
+r AS (SELECT ${columns.join(', ')}, ${weight} AS weight, sum(${weight}) OVER (${orderBy(query, 't.')} ROWS UNBOUNDED PRECEDING) AS upto
   FROM f JOIN ${names.table(kind.table)} t ON t.id = f.id),
-p AS (SELECT * FROM r WHERE before < ${PAGE_BYTES})
-SELECT c.n, e.ts, e.id::text, (SELECT count(*) FROM f), t.id::text, ${columns.join(', ')}
+p AS (SELECT * FROM r WHERE upto - weight < ${bytes})
+SELECT c.n, e.ts, e.id::text, (SELECT count(*) FROM f), t.id::text, ${answered.join(', ')}, t.upto
 FROM (SELECT count(*) AS n FROM s) c
 LEFT JOIN (SELECT ts, id FROM s ${orderBy(query, '', true)} LIMIT 1) e ON true
 LEFT JOIN p t ON true ${orderBy(query, 't.')}`,

@@ -1,5 +1,11 @@
 import type { Kind } from '../../../records/kinds.ts';
-import type { Item, ListQuery, Page, Position } from '../../../records/list.ts';
+import {
+  type Item,
+  type ListQuery,
+  PAGE_BYTES,
+  type Page,
+  type Position,
+} from '../../../records/list.ts';
 import { StoreError } from '../../store-error.ts';
 import type { Names } from '../ddl.ts';
 import type { Session, TextRow } from '../session.ts';
@@ -47,21 +53,23 @@ async function scan(query: ListQuery, names: Names, run: Run): Promise<Page> {
   const deadline = performance.now() + PAGE_MS;
   let after = query.after;
   let slice = FIRST_SLICE_ROWS;
+  let bytes = 0;
   for (;;) {
     const rest = after === undefined ? query : { ...query, after };
     const wanted = query.limit - items.length;
     const start = performance.now();
-    const rows = await run(sliceStatement(rest, names, wanted, slice));
+    const rows = await run(sliceStatement(rest, names, wanted, slice, PAGE_BYTES - bytes));
     const [seen, ts, id, matched] = rows[0] ?? [];
     const found = rows.filter((row) => row[4] !== null);
     for (const row of found) items.push(readItem(query.kind, row, 4));
+    bytes += Number(found.at(-1)?.at(-1) ?? 0);
     // It is full: what follows the last item was not looked at as far as anyone can tell.
     const full = items.length >= query.limit || found.length < Number(matched);
     if (full) return { items, next: positionOf(items) };
     if (Number(seen) < slice) return { items, next: null };
     after = { ts: ts ?? '', id: id ?? '' };
     const now = performance.now();
-    if (now >= deadline) return { items, next: after };
+    if (now >= deadline || bytes >= PAGE_BYTES) return { items, next: after };
     if (now - start < QUICK_SLICE_MS) slice = Math.min(MAX_SLICE_ROWS, slice * 2);
   }
 }
