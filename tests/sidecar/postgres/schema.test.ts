@@ -6,7 +6,7 @@ import { STEPS, type StepContext } from '../../../sidecar/src/stores/postgres/sc
 import type { Step } from '../../../sidecar/src/stores/server/migrations.ts';
 import { PASSWORD, PostgresServer } from '../support/postgres-server.ts';
 import { storeAt } from '../support/postgres-store.ts';
-import { audits, eventIds } from './records.ts';
+import { audits, eventIds, rowsOf } from './records.ts';
 
 let server: PostgresServer;
 let database: string;
@@ -312,12 +312,56 @@ describe('tables of the same names that are not ours', () => {
       'CREATE TABLE audit_events (id BIGINT PRIMARY KEY)',
       'its id has no sequence',
     ],
+    [
+      'one that a crash empties',
+      'CREATE UNLOGGED TABLE audit_events (id BIGSERIAL PRIMARY KEY)',
+      'it or a partition of it is UNLOGGED',
+    ],
+    [
+      'one with a partition that a crash empties',
+      `CREATE TABLE audit_events (id BIGSERIAL, event_id TEXT) PARTITION BY HASH (event_id);
+      CREATE UNLOGGED TABLE audit_0 PARTITION OF audit_events FOR VALUES WITH (MODULUS 1, REMAINDER 0)`,
+      'it or a partition of it is UNLOGGED',
+    ],
+    [
+      'times that have no room',
+      'CREATE TABLE audit_events (id BIGSERIAL PRIMARY KEY, ts VARCHAR(29) COLLATE "C")',
+      'its column ts is character varying(29), and a record may take 30',
+    ],
+    [
+      'texts that have no room',
+      `CREATE TABLE audit_events (id BIGSERIAL PRIMARY KEY, ts VARCHAR(30) COLLATE "C",
+        actor VARCHAR(1023))`,
+      'its column actor is character varying(1023), and a record may take 1024',
+    ],
+    [
+      'event ids that have no room',
+      `CREATE TABLE audit_events (id BIGSERIAL PRIMARY KEY, ts TEXT COLLATE "C", actor VARCHAR,
+        action VARCHAR(1024), resource TEXT, sandbox_id TEXT, details VARCHAR(65535),
+        event_id VARCHAR(127))`,
+      'its column event_id is character varying(127), and a record may take 128',
+    ],
   ])('are refused: %s', async (_, sql, why) => {
     await server.query(sql, database);
     const store = storeAt(server.dsn(database));
     await expect(store.open()).rejects.toThrow(why);
     await store.close(soon());
   });
+});
+
+it('takes tables whose texts have just the room that records need', async () => {
+  await server.query(
+    `CREATE TABLE audit_events (id BIGSERIAL PRIMARY KEY, ts VARCHAR(30) COLLATE "C",
+      actor VARCHAR(1024), action VARCHAR, resource TEXT, sandbox_id VARCHAR(2000),
+      details VARCHAR(65535), event_id VARCHAR(128) UNIQUE)`,
+    database,
+  );
+  const store = storeAt(server.dsn(database));
+  await store.open();
+  const texts = { actor: 'a'.repeat(1_024), details: 'é'.repeat(32_767) };
+  await store.append(rowsOf(AUDIT_EVENT, { ...texts, event_id: 'e'.repeat(128) }));
+  expect(await eventIds(store)).toEqual(['e'.repeat(128)]);
+  await store.close(soon());
 });
 
 it('tells which index is missing, and works without it', async () => {

@@ -1,4 +1,7 @@
-/** What the server's catalogue says about the tables; every role may read it. */
+/**
+ * What the server's catalogue says about the tables; every role may read it. Columns that it has had
+ * only since a version after 12 are read by way of to_jsonb, which leaves out what is not there.
+ */
 
 import { KINDS, type Kind } from '../../records/kinds.ts';
 import type { Names } from './ddl.ts';
@@ -8,6 +11,8 @@ export interface FoundColumn {
   readonly name: string;
   /** As format_type spells it, without a length. */
   readonly type: string;
+  /** Most characters that it holds; null where it sets no limit of its own. */
+  readonly maxLength: number | null;
   readonly notNull: boolean;
   readonly hasDefault: boolean;
   readonly generated: boolean;
@@ -28,16 +33,26 @@ export interface FoundTable {
   readonly kind: Kind;
   /** `r`, or `p` for a partitioned one; others are no tables. */
   readonly relkind: string;
+  /** Whether it, or a partition of it, is left out of the WAL: it is empty after a crash. */
+  readonly unlogged: boolean;
   readonly columns: readonly FoundColumn[];
   /** Those that are valid and hold every row. */
   readonly indexes: readonly FoundIndex[];
 }
 
+/** A varchar's modifier is its length and four (varchartypmodin in src/backend/utils/adt). */
 const COLUMNS = `
-SELECT t.n, c.relkind, a.attname, format_type(a.atttypid, NULL), a.attnotnull,
+SELECT t.n, c.relkind,
+  c.relpersistence <> 'p' OR c.relkind = 'p' AND EXISTS (
+    SELECT FROM pg_inherits i JOIN pg_class p ON p.oid = i.inhrelid
+    WHERE i.inhparent = c.oid AND p.relpersistence <> 'p'),
+  a.attname, format_type(a.atttypid, NULL),
+  CASE WHEN a.atttypid = 'varchar'::regtype AND a.atttypmod >= 4 THEN a.atttypmod - 4 END,
+  a.attnotnull,
   a.atthasdef OR a.attidentity <> '', a.attgenerated <> '',
   k.collname IN ('C', 'POSIX')
-    OR k.collname = 'default' AND d.datcollate IN ('C', 'POSIX') AND d.datlocprovider = 'c',
+    OR k.collname = 'default' AND d.datcollate IN ('C', 'POSIX')
+      AND coalesce(to_jsonb(d) ->> 'datlocprovider', 'c') = 'c',
   coalesce(k.collisdeterministic, true)
 FROM unnest($1::text[]) WITH ORDINALITY t(name, n)
 JOIN pg_class c ON c.oid = to_regclass(t.name)
@@ -70,20 +85,30 @@ export async function readTables(
     const own = columns.filter(([n]) => n === String(i + 1));
     if (own.length === 0) return;
     const ownKeys = keys.filter(([n]) => n === String(i + 1));
-    const relkind = own[0]?.[1] ?? '';
-    found.set(kind, { kind, relkind, columns: own.map(readColumn), indexes: readIndexes(ownKeys) });
+    const [, relkind, unlogged] = own[0] ?? [];
+    found.set(kind, {
+      kind,
+      relkind: relkind ?? '',
+      unlogged: unlogged === 't',
+      columns: own.map(readColumn),
+      indexes: readIndexes(ownKeys),
+    });
   });
   return found;
 }
 
 type Row = readonly (string | null)[];
 
-function readColumn([, , name, type, ...flags]: Row): FoundColumn {
+function readColumn([, , , name, type, length, ...flags]: Row): FoundColumn {
   const [notNull, hasDefault, generated, byBytes, exact] = flags.map((flag) => flag === 't') as [
     ...[boolean, boolean, boolean, boolean, boolean],
   ];
-  const [plainName, plainType] = [name ?? '', type ?? ''];
-  return { name: plainName, type: plainType, notNull, hasDefault, generated, byBytes, exact };
+  return {
+    name: name ?? '',
+    type: type ?? '',
+    maxLength: length == null ? null : Number(length),
+    ...{ notNull, hasDefault, generated, byBytes, exact },
+  };
 }
 
 function readIndexes(rows: readonly Row[]): FoundIndex[] {

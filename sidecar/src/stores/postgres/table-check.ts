@@ -1,6 +1,8 @@
 /** Whether a table that may be somebody else's can take the records. */
 
+import { EVENT_ID_MAX } from '../../records/event-id.ts';
 import type { Column } from '../../records/kinds.ts';
+import { MAX_TIME } from '../../records/time.ts';
 import { StoreError } from '../store-error.ts';
 import type { FoundColumn, FoundTable } from './catalogue.ts';
 import { createIndexSql, indexesOf, type Names } from './ddl.ts';
@@ -19,13 +21,18 @@ const TYPES: Readonly<Record<Column['type'], readonly string[]>> = {
  * @throws {StoreError} naming what is in the way
  */
 export function checkTable(table: FoundTable): void {
-  const { kind, relkind, columns, indexes } = table;
+  const { kind, relkind, unlogged, columns, indexes } = table;
   const refuse = (why: string): never => {
     throw new StoreError(`the table ${kind.table} in this database cannot be used: ${why}`, {
       hint: 'convert it as docs/databases.md says, rename it, or name another schema in search_path',
     });
   };
   if (relkind !== 'r' && relkind !== 'p') refuse('it is no table');
+  if (unlogged) {
+    refuse(
+      'it or a partition of it is UNLOGGED, and so empty after a crash (ALTER TABLE ... SET LOGGED)',
+    );
+  }
   const id = columns.find(({ name }) => name === 'id');
   if (id === undefined || !/^(bigint|integer)$/.test(id.type)) refuse('it has no numeric id');
   else if (!id.hasDefault) refuse('its id has no sequence');
@@ -66,7 +73,17 @@ function unfit(column: Column, found: FoundColumn): string | undefined {
   if (!TYPES[column.type].includes(found.type)) return `its column ${name} is ${found.type}`;
   if (found.generated) return `its column ${name} is generated`;
   if (column.type === 'number') return undefined;
+  const longest = maxBytes(column);
+  if (found.maxLength !== null && found.maxLength < longest) {
+    return `its column ${name} is character varying(${found.maxLength}), and a record may take ${longest}`;
+  }
   if (!found.exact) return `its column ${name} takes different texts for equal`;
   if (column.type === 'time' && !found.byBytes) return 'its column ts is not ordered by bytes';
   return undefined;
+}
+
+/** Bytes of the longest text that a record may have; it has no more characters than that. */
+function maxBytes(column: Exclude<Column, { readonly type: 'number' }>): number {
+  if (column.type === 'time') return MAX_TIME.length;
+  return column.type === 'event_id' ? EVENT_ID_MAX : column.maxBytes;
 }
