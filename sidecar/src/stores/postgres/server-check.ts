@@ -8,8 +8,15 @@ import type { Session } from './session.ts';
 const SETTINGS = `
 SELECT current_user, current_setting('server_version'), pg_encoding_to_char(encoding),
   current_setting('synchronous_commit'), current_setting('extra_float_digits'),
-  current_setting('fsync', true)
+  current_setting('fsync', true), current_setting('synchronous_standby_names', true),
+  current_setting('client_min_messages', true)
 FROM pg_database WHERE datname = current_database()`;
+
+/** Values of synchronous_commit with which a standby's disk is not waited for; `off` is told apart. */
+const WAITS_FOR_LESS: Readonly<Record<string, string>> = {
+  local: 'the standbys in synchronous_standby_names are not waited for',
+  remote_write: 'the disks of the standbys in synchronous_standby_names are not waited for',
+};
 
 export interface ServerFacts {
   readonly role: string;
@@ -24,6 +31,7 @@ export interface ServerFacts {
 export async function checkServer(session: Session, timeoutMs: number): Promise<ServerFacts> {
   const [row = []] = await session.query(SETTINGS, [], timeoutMs);
   const [role, serverVersion, encoding, synchronousCommit, floatDigits, fsync] = row;
+  const [standbys, messages] = row.slice(6);
   if (encoding !== 'UTF8') {
     throw new StoreError(`the database's encoding is ${encoding}, which cannot hold every text`, {
       hint: "create it anew with ENCODING 'UTF8'",
@@ -34,6 +42,17 @@ export async function checkServer(session: Session, timeoutMs: number): Promise<
   if (synchronousCommit === 'off') {
     warnings.push(
       `synchronous_commit is off: what is acknowledged may be lost when the server crashes; ${alter} synchronous_commit = on`,
+    );
+  }
+  const waits = WAITS_FOR_LESS[synchronousCommit ?? ''];
+  if (standbys && waits !== undefined) {
+    warnings.push(
+      `synchronous_commit is ${synchronousCommit}: ${waits}, so a failover may lose what is acknowledged; ${alter} synchronous_commit = on`,
+    );
+  }
+  if (standbys && messages === 'error') {
+    warnings.push(
+      `client_min_messages is error: a commit whose wait for its standby somebody cancels is acknowledged; ${alter} client_min_messages = warning`,
     );
   }
   if (Number(floatDigits) < 1) {
