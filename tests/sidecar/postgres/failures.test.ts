@@ -328,6 +328,31 @@ describe('a record', () => {
     });
   });
 
+  it('is not blamed for a sequence that is used up', async () => {
+    await store.open();
+    await server.query('ALTER SEQUENCE audit_events_id_seq MAXVALUE 2', database);
+    await store.append(audits('a', 'b'));
+    await expect(store.append(audits('c'))).rejects.toMatchObject({
+      ...transient('a sequence is used up (SQLSTATE 2200H'),
+      hint: expect.stringContaining('MAXVALUE'),
+    });
+    await server.query('ALTER SEQUENCE audit_events_id_seq NO MAXVALUE', database);
+    await store.open();
+    await store.append(audits('c'));
+  });
+
+  it('is not blamed for a NULL, which no record holds', async () => {
+    await store.open();
+    await server.query('ALTER TABLE audit_events ADD region TEXT NOT NULL', database);
+    await expect(store.append(audits('a'))).rejects.toMatchObject({
+      ...transient('SQLSTATE 23502, table audit_events, column region'),
+      hint: expect.stringContaining('DEFAULT'),
+    });
+    await server.query("ALTER TABLE audit_events ALTER region SET DEFAULT ''", database);
+    await store.open();
+    await store.append(audits('a'));
+  });
+
   it('is not blamed for a column that is gone', async () => {
     await store.open();
     await server.query('ALTER TABLE audit_events DROP COLUMN resource', database);

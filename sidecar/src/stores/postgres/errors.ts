@@ -21,7 +21,16 @@ const CODES: Readonly<Record<string, Meaning>> = {
   '08': { name: 'connection failure' },
   '0A': { name: 'feature not supported', hint: 'see docs/databases.md for the SQL that is needed' },
   '22': { name: 'the value is refused', class: 'data' },
+  '2200H': {
+    name: 'a sequence is used up',
+    hint: 'raise its MAXVALUE, or make its column BIGINT: ALTER SEQUENCE ... AS BIGINT',
+  },
   '23': { name: 'a constraint refuses the record', class: 'data' },
+  // No record holds a NULL: it comes from a column or trigger that is not ours.
+  '23502': {
+    name: 'a column must not be NULL',
+    hint: 'give it a DEFAULT, or mend the trigger that sets it',
+  },
   '25006': {
     name: 'the server is read-only',
     hint: 'point the DSN at the primary, or list all hosts in it with target_session_attrs=read-write',
