@@ -4,35 +4,14 @@ import { expectBalance } from '../e2e/support/account.ts';
 import { Load } from '../e2e/support/load.ts';
 import { listedIds, missing } from '../e2e/support/stored.ts';
 import { PASSWORD, PostgresServer, SUPERUSER } from '../support/postgres-server.ts';
+import { DURABLE, isFollowing, standbyOf, waitForStandbys } from '../support/postgres-standby.ts';
 import { startSidecar } from '../support/sidecar-process.ts';
-
-const DURABLE = { fsync: 'on' } as const;
-
-/** A second server that follows the first one, as `pg_basebackup -R` makes it. */
-function standbyOf(primary: PostgresServer): Promise<PostgresServer> {
-  return PostgresServer.start({
-    version: 15,
-    settings: DURABLE,
-    initialise: (standby) =>
-      standby.run('pg_basebackup', [
-        ...['-h', '127.0.0.1', '-p', String(primary.port), '-U', SUPERUSER],
-        ...['-D', standby.directory, '-R', '-X', 'stream', '-c', 'fast'],
-      ]),
-  });
-}
-
-async function isFollowing(primary: PostgresServer, state: 'sync' | 'async'): Promise<boolean> {
-  const sql = 'SELECT sync_state FROM pg_stat_replication';
-  return (await primary.query(sql)).some(({ sync_state }) => sync_state === state);
-}
 
 it('follows from a primary that dies to its standby, with all that it answered 201', async () => {
   await using primary = await PostgresServer.start({ version: 15, settings: DURABLE });
   const database = await primary.createDatabase();
   await using standby = await standbyOf(primary);
-  // Only here: the standby's copy of the settings must not make it wait for one of its own.
-  await primary.set({ synchronous_standby_names: '*' });
-  await primary.reload();
+  await waitForStandbys(primary);
   await expect.poll(() => isFollowing(primary, 'sync'), { timeout: 15_000 }).toBe(true);
 
   // The standby comes first: at the start it is there, and passed over.

@@ -57,6 +57,8 @@ it('works through a pooler in transaction mode', async () => {
   for (let i = 0; i < 20; i++) {
     await Promise.all(stores.map((store, n) => store.append(audits(`${n}-${i}`))));
     await Promise.all(stores.map((store) => store.probe?.()));
+    const again = await Promise.all(stores.map((store, n) => store.append(audits(`${n}-${i}`))));
+    expect(again).toEqual(stores.map(() => ({ duplicates: [0] })));
   }
   const lists = await Promise.all(stores.map(eventIds));
   for (const list of lists) expect(new Set(list).size).toBe(60);

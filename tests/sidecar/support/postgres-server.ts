@@ -51,6 +51,7 @@ export class PostgresServer {
   #process: ChildProcess | undefined;
   #log = '';
   #databases = 0;
+  #frozen: number[] = [];
 
   private constructor(directory: string, port: number, options: PostgresOptions) {
     this.directory = directory;
@@ -117,14 +118,23 @@ export class PostgresServer {
   async kill(): Promise<void> {
     const children = this.#children();
     await this.#end('SIGKILL');
-    for (const pid of children) {
-      try {
-        process.kill(pid, 'SIGKILL');
-      } catch {
-        // It has seen its parent's end already.
-      }
-    }
+    // Some have seen their parent's end already.
+    signalAll(children, 'SIGKILL');
     while (children.some((pid) => existsSync(`/proc/${pid}`))) await sleep(5);
+  }
+
+  /** Stops all of its processes where they are, as a machine that hangs; {@link thaw} lets them go. */
+  freeze(): void {
+    // The parent first: it makes no new ones then.
+    if (this.#process?.kill('SIGSTOP') !== true) throw new Error('the server does not run');
+    this.#frozen = this.#children();
+    signalAll(this.#frozen, 'SIGSTOP');
+  }
+
+  /** Does nothing to a server that is not frozen. */
+  thaw(): void {
+    signalAll(this.#frozen.splice(0), 'SIGCONT');
+    this.#process?.kill('SIGCONT');
   }
 
   /** Adds lines to postgresql.conf; they hold after {@link reload} or the next start. */
@@ -188,7 +198,10 @@ export class PostgresServer {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    if (this.isRunning) await this.stop('immediate');
+    if (this.isRunning) {
+      this.thaw();
+      await this.stop('immediate');
+    }
     if (this.#ownsDirectory) await rm(this.directory, { recursive: true, force: true });
   }
 
@@ -248,6 +261,17 @@ export class PostgresServer {
     const pid = this.#process?.pid;
     const text = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8');
     return text.split(' ').filter(Boolean).map(Number);
+  }
+}
+
+/** Those that have ended meanwhile are passed over. */
+function signalAll(pids: readonly number[], signal: NodeJS.Signals): void {
+  for (const pid of pids) {
+    try {
+      process.kill(pid, signal);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+    }
   }
 }
 

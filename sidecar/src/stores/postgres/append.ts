@@ -3,12 +3,12 @@
  * client that vanishes leaves no transaction behind on which its next attempt would wait.
  */
 
-import { newEventId } from '../../records/event-id.ts';
-import { type Column, KINDS, type Kind } from '../../records/kinds.ts';
+import type { Column } from '../../records/kinds.ts';
 import type { Rows } from '../../records/rows.ts';
 import { type ColumnArrays, columnArrays } from './column-arrays.ts';
 import type { Names } from './ddl.ts';
 import type { Session } from './session.ts';
+import { confirmStored, type PassedOver } from './stored-already.ts';
 
 /**
  * How long a batch may take: waiting for a lock that somebody's maintenance holds, say. Then the
@@ -24,10 +24,12 @@ const ARRAY_TYPES: Readonly<Record<Column['type'], string>> = {
 };
 
 /**
- * Stores the rows, or none of them.
+ * Stores the rows, or none of them. Where some are said to be stored already, two more round trips
+ * make sure of it.
  *
+ * @param timeoutMs for each statement
  * @returns indexes, ascending, of those that were stored already or stand twice in the batch
- * @throws what the session throws
+ * @throws what the session throws, or a StoreError where what is said to be stored is not
  */
 export async function appendRows(
   session: Session,
@@ -40,17 +42,25 @@ export async function appendRows(
   const values = batch.flatMap(({ arrays }) => arrays);
   const answer = await session.query(insertSql(batch, names), values, timeoutMs);
   const duplicates: number[] = [];
+  const passedOver: PassedOver[] = [];
   for (const [i, arrays] of batch.entries()) {
     const [, stored] = answer.find(([n]) => n === String(i)) ?? [];
     if (stored === undefined) throw new Error('the answer tells nothing of a table');
     // Null: all of them.
     if (stored === null) continue;
-    const left = new Set(stored.split(' '));
+    const inserted = new Set(stored.split(' '));
+    const left = new Set(inserted);
+    const others = new Set<string>();
     // Of equal ones the first was stored.
     for (const [j, id] of arrays.eventIds().entries()) {
-      if (!left.delete(id)) duplicates.push(arrays.indexes[j] as number);
+      if (left.delete(id)) continue;
+      duplicates.push(arrays.indexes[j] as number);
+      if (!inserted.has(id)) others.add(id);
     }
+    if (others.size > 0) passedOver.push({ kind: arrays.kind, eventIds: [...others] });
   }
+  const [first, ...rest] = passedOver;
+  if (first !== undefined) await confirmStored(session, names, [first, ...rest], timeoutMs);
   return duplicates.sort((a, b) => a - b);
 }
 
@@ -76,22 +86,4 @@ function insertSql(batch: readonly ColumnArrays[], names: Names): string {
     );
   }
   return `WITH ${inserts.join(', ')} ${counts.join(' UNION ALL ')}`;
-}
-
-const PROBE_MS = 10_000;
-
-/** Inserts a row of each kind and takes them back, in one round trip. */
-export async function rehearse(session: Session, names: Names): Promise<void> {
-  const inserts = KINDS.map((kind) => trialSql(kind, names));
-  await session.query(['BEGIN', ...inserts, 'ROLLBACK'].join('; '), [], PROBE_MS);
-}
-
-function trialSql(kind: Kind, names: Names): string {
-  const columns = kind.columns.map(({ name }) => name).join(', ');
-  const values = kind.columns.map(({ type }) => {
-    if (type === 'number') return '0';
-    // Its own, or sidecars that try at once would wait for each other.
-    return type === 'event_id' ? `'${newEventId()}'` : "''";
-  });
-  return `INSERT INTO ${names.table(kind.table)} (${columns}) VALUES (${values.join(', ')})`;
 }

@@ -112,6 +112,14 @@ export class TimeoutError extends Error {
   }
 }
 
+/** The statement is committed on the server, but perhaps on no standby that it has to wait for. */
+export class UnreplicatedError extends Error {
+  override readonly name = 'UnreplicatedError';
+  constructor() {
+    super('the wait for the synchronous standby was cancelled');
+  }
+}
+
 /** What came over the connection is not what a Postgres says. */
 export class GarbledError extends Error {
   override readonly name = 'GarbledError';
@@ -170,6 +178,11 @@ export function postgresError(
 function clientError(doing: string, thrown: unknown): StoreError {
   if (thrown instanceof TimeoutError || thrown instanceof GarbledError) {
     return new StoreError(`cannot ${doing}: ${thrown.message}`);
+  }
+  if (thrown instanceof UnreplicatedError) {
+    return new StoreError(`cannot ${doing}: ${thrown.message}`, {
+      hint: 'bring the standby back, or take it out of synchronous_standby_names',
+    });
   }
   const { code, message } = thrown as NodeJS.ErrnoException;
   const meaning =

@@ -5,7 +5,7 @@ import type { DsnSource } from '../server/dsn-source.ts';
 import type { Step } from '../server/migrations.ts';
 import type { Appended, Gauge, Store } from '../store.ts';
 import { StoreError } from '../store-error.ts';
-import { APPEND_MS, appendRows, rehearse } from './append.ts';
+import { APPEND_MS, appendRows } from './append.ts';
 import { Names } from './ddl.ts';
 import { isRefusal, postgresError } from './errors.ts';
 import { readPage } from './list/read-page.ts';
@@ -13,6 +13,7 @@ import { Readers } from './readers.ts';
 import { prepareSchema, type StepContext } from './schema.ts';
 import { checkRights, checkServer } from './server-check.ts';
 import { Session } from './session.ts';
+import { rehearse } from './trial-write.ts';
 
 export interface PostgresStoreOptions {
   readonly source: DsnSource;

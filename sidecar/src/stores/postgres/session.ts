@@ -2,7 +2,7 @@ import type { ServerDsn } from '../../config/server-dsn.ts';
 import { type DialTarget, dial } from '../server/dial.ts';
 import { tlsOptions } from '../server/tls-options.ts';
 import { StoreError } from '../store-error.ts';
-import { isRefusal, postgresError, TimeoutError } from './errors.ts';
+import { isRefusal, postgresError, TimeoutError, UnreplicatedError } from './errors.ts';
 import { PgClient } from './pg-client.ts';
 
 /** A value that pg sends: a Buffer goes as it is, in the binary form of its type. */
@@ -13,6 +13,11 @@ export type TextRow = readonly (string | null)[];
 
 const KEEP_ALIVE_MS = 30_000;
 const CANCEL_MS = 5_000;
+/**
+ * Where the server warns that it stopped waiting for a synchronous standby, with the rows committed
+ * and visible (src/backend/replication/syncrep.c). It has no code of its own, its text is translated.
+ */
+const SYNC_REP_WAIT = 'SyncRepWaitForLSN';
 /** Shown in pg_stat_activity unless the DSN says otherwise. */
 const APPLICATION_NAME = 'agenttier-storage';
 
@@ -26,6 +31,8 @@ const APPLICATION_NAME = 'agenttier-storage';
 export class Session {
   readonly #client: PgClient;
   #lost = false;
+  /** Whether a commit of the call under way is not known to be on a standby. */
+  #unreplicated = false;
 
   private constructor(client: PgClient) {
     this.#client = client;
@@ -34,6 +41,9 @@ export class Session {
     });
     // The server says goodbye to an idle connection a moment before its end is seen.
     client.on('error', () => this.destroy());
+    client.on('notice', ({ routine }) => {
+      if (routine === SYNC_REP_WAIT) this.#unreplicated = true;
+    });
   }
 
   /**
@@ -59,10 +69,11 @@ export class Session {
   }
 
   /**
-   * Runs one statement, or several without values, and answers the rows of the last one.
+   * Runs one statement, or several without values, and answers the rows of all of them.
    *
    * @param timeoutMs after which the statement is cancelled and the connection given up
-   * @throws what pg throws, or {@link TimeoutError}
+   * @throws what pg throws, {@link TimeoutError}, or {@link UnreplicatedError} where it was
+   * committed, but the wait for a standby was cancelled
    */
   async query(
     sql: string,
@@ -82,8 +93,10 @@ export class Session {
         rowMode: 'array',
         types: AS_TEXT,
       });
-      const result = await Promise.race([answer, late]);
-      return result.rows ?? [];
+      // Several statements have several results, which pg's types leave out.
+      const results = [await Promise.race([answer, late])].flat();
+      if (this.#unreplicated) throw new UnreplicatedError();
+      return results.flatMap(({ rows }) => rows);
     } catch (error) {
       if (!isRefusal(error)) this.destroy();
       throw error;
