@@ -353,6 +353,20 @@ describe('a record', () => {
     await store.append(audits('a'));
   });
 
+  it('is blamed for what a trigger raises', async () => {
+    await store.open();
+    await server.query(
+      `CREATE FUNCTION judge() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN IF new.event_id = 'b' THEN RAISE 'no'; END IF; RETURN new; END $$;
+        CREATE TRIGGER judge BEFORE INSERT ON audit_events FOR EACH ROW EXECUTE FUNCTION judge()`,
+      database,
+    );
+    await expect(store.append(audits('a', 'b'))).rejects.toMatchObject({ class: 'data' });
+    await store.append(audits('a', 'c'));
+    await store.probe?.();
+    expect(await eventIds(store)).toEqual(['a', 'c']);
+  });
+
   it('is not blamed for a column that is gone', async () => {
     await store.open();
     await server.query('ALTER TABLE audit_events DROP COLUMN resource', database);

@@ -157,11 +157,11 @@ describe('on Postgres', () => {
     await using sidecar = await startSidecar({ STORAGE_DSN: dsn, STORAGE_LOG_LEVEL: 'trace' });
     await sidecar.storage('up');
     await sql(`CREATE FUNCTION raise() RETURNS trigger LANGUAGE plpgsql AS $$
-      BEGIN IF new.actor <> '' THEN RAISE 'not %', new.actor; END IF; RETURN new; END $$;
+      BEGIN IF new.actor <> '' THEN RAISE 'not %', new.actor USING ERRCODE = 'ZZ001'; END IF; RETURN new; END $$;
       CREATE TRIGGER raise BEFORE INSERT ON audit_events FOR EACH ROW EXECUTE FUNCTION raise()`);
     const posted = post(sidecar, 'audit-events', { ...audit, actor: CANARY });
     const { reason } = await sidecar.storage('down');
-    expect(reason).toContain('SQLSTATE P0001');
+    expect(reason).toContain('SQLSTATE ZZ001');
     await sql('DROP TRIGGER raise ON audit_events');
     await sidecar.storage('up');
     expect((await posted).status).toBe(201);

@@ -71,6 +71,8 @@ const CODES: Readonly<Record<string, Meaning>> = {
   '57P02': { name: 'the server has crashed' },
   '57P03': { name: 'the server is starting up' },
   '57P05': { name: 'the connection was idle for too long' },
+  // RAISE without a code of its own, as a trigger's author writes it for one record.
+  P0001: { name: 'a trigger refuses the record', class: 'data' },
   '58': { name: 'the server met a system error', hint: "look at the server's log" },
   '58P01': { name: 'the server misses a file', hint: "look at the server's log" },
   F0: { name: 'the server cannot read its configuration' },
