@@ -6,7 +6,9 @@
 import { KINDS, type Kind } from '../../records/kinds.ts';
 import { ROW_HEADER_BYTES, type Rows, rowOffsets } from '../../records/rows.ts';
 import type { Appended } from '../store.ts';
-import { insertSql, knownIdsSql } from './ddl.ts';
+import { StoreError } from '../store-error.ts';
+import { insertSql, knownIdsSql, storedSql } from './ddl.ts';
+import { LAST_ID_HINT } from './errors.ts';
 import type { Session, Value } from './session.ts';
 
 /** Rows of one statement. 1,000 rows of 8 columns are far from the 65,535 parameters there may be. */
@@ -39,7 +41,8 @@ type Duplicates = number[];
  * done again by the exact way, which first asks which ids are known.
  *
  * @param packetBytes largest statement that the server takes
- * @throws the driver's error; a transaction may then be open
+ * @throws the driver's error, or a StoreError when a row was neither inserted nor stored already; a
+ * transaction may then be open
  */
 export async function appendRows(
   session: Session,
@@ -59,14 +62,17 @@ export async function appendRows(
   throw new RangeError('the last way counts exactly');
 }
 
-/** Inserts the rows and takes them back. */
-export async function rehearseRows(
-  session: Session,
-  rows: Rows,
-  packetBytes: number,
-): Promise<void> {
+/**
+ * Inserts the rows, whose ids must be new, and takes them back.
+ *
+ * @throws as {@link appendRows} does, and a StoreError when the server calls a new row a duplicate
+ */
+export async function rehearseRows(session: Session, rows: Rows): Promise<void> {
   await session.run('START TRANSACTION');
-  await insertAll(session, byKind(rows), packetBytes);
+  const duplicates = await insertEach(session, byKind(rows));
+  if (duplicates.length > 0) {
+    throw new StoreError('the server says of a new row that it was stored already');
+  }
   await session.run('ROLLBACK');
 }
 
@@ -117,10 +123,21 @@ async function insertEach(session: Session, { buffer, entries }: Batch): Promise
   const duplicates: Duplicates = [];
   for (const kind of KINDS) {
     for (const entry of entries[kind.index] ?? []) {
-      if ((await insertChunk(session, kind, buffer, [entry])) === 0) duplicates.push(entry.index);
+      if ((await insertChunk(session, kind, buffer, [entry])) > 0) continue;
+      // "Stored already" acknowledges the record, so it has to be true.
+      const stored = await session.execute(storedSql(kind), [eventIdOf(kind, buffer, entry)]);
+      if (stored.rows.length === 0) throw swallowedRow(kind);
+      duplicates.push(entry.index);
     }
   }
   return duplicates;
+}
+
+/** ON DUPLICATE KEY takes what any unique index refuses for a duplicate, the primary key's too. */
+function swallowedRow({ table }: Kind): StoreError {
+  return new StoreError(`${table} swallows a row whose event_id is new`, {
+    hint: `drop what makes anything but event_id unique in ${table}; or, ${LAST_ID_HINT}`,
+  });
 }
 
 /** @returns how many rows were new */

@@ -108,3 +108,11 @@ export function knownIdsSql(kind: Kind, ids: number): string {
   const marks = new Array<string>(ids).fill('?').join(', ');
   return `SELECT event_id FROM ${kind.table} WHERE event_id IN (${marks})`;
 }
+
+/**
+ * Whether an event id is stored. A locking read sees the row that an INSERT has just met, whatever
+ * the transaction's snapshot holds; that INSERT has locked it already.
+ */
+export function storedSql(kind: Kind): string {
+  return `SELECT 1 FROM ${kind.table} WHERE event_id = ? FOR UPDATE`;
+}

@@ -21,6 +21,11 @@ const GRANT =
   'GRANT SELECT, INSERT, UPDATE ON <database>.* to this user, and CREATE, ALTER, INDEX to the one that migrates';
 const OTHER_CHANGED = 'it is looked at again when the database is opened anew';
 
+/** The largest BIGINT: AUTO_INCREMENT stops there. */
+export const LAST_ID_HINT =
+  'where another program used the last id, 9223372036854775807, give that row a lower one, ' +
+  'and set AUTO_INCREMENT above the highest that remains';
+
 const refused = (what: string): ServerError => ({ what, class: 'data' });
 
 /**
@@ -83,6 +88,8 @@ const SERVER_ERRORS: Readonly<Record<number, ServerError>> = {
   1037: { what: 'the server is out of memory' },
   1038: { what: 'the server is out of sort memory', hint: 'raise sort_buffer_size' },
   1114: { what: 'the table is full', hint: SPACE },
+  167: { what: 'the table has no id left', hint: LAST_ID_HINT },
+  1467: { what: 'the table has no id left', hint: LAST_ID_HINT },
   1153: { what: 'a statement is larger than max_allowed_packet', hint: 'raise max_allowed_packet' },
   1180: { what: 'the commit failed', hint: "see the server's log" },
   1206: { what: 'the lock table is full', hint: 'raise innodb_buffer_pool_size' },

@@ -101,9 +101,9 @@ class MysqlStore implements Store {
   }
 
   async probe(): Promise<void> {
-    const { session, facts } = this.#ready;
+    const { session } = this.#ready;
     try {
-      await rehearseRows(session, trialRows(Date.now()), facts.maxPacketBytes);
+      await rehearseRows(session, trialRows(Date.now()));
     } catch (error) {
       throw await this.#afterFailure(session, 'write', error);
     }
