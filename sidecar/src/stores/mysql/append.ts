@@ -9,6 +9,7 @@ import type { Appended } from '../store.ts';
 import { StoreError } from '../store-error.ts';
 import { insertSql, knownIdsSql, storedSql } from './ddl.ts';
 import { LAST_ID_HINT } from './errors.ts';
+import { forceFlush } from './force-flush.ts';
 import type { Session, Value } from './session.ts';
 
 /** Rows of one statement. 1,000 rows of 8 columns are far from the 65,535 parameters there may be. */
@@ -54,6 +55,8 @@ export async function appendRows(
     await session.run('START TRANSACTION');
     const duplicates = await insert(session, batch, packetBytes);
     if (duplicates !== undefined) {
+      // A commit that inserted something flushes all that was committed before it.
+      if (duplicates.length === rows.count) await forceFlush(session);
       await session.run('COMMIT');
       return { duplicates: duplicates.sort((a, b) => a - b) };
     }

@@ -45,6 +45,8 @@ const KEYS = {
 
 /** The row that is locked while a step runs. */
 export const LOCKED_KEY = KEYS.schemaVersion;
+/** The row that nothing depends on. */
+export const WRITTEN_BY_KEY = KEYS.writtenBy;
 
 /** @throws {StoreError} when a version is not a whole number */
 export function readMeta(rows: Iterable<readonly [key: string, value: string | null]>): Meta {
