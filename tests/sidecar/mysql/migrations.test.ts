@@ -220,4 +220,23 @@ describe('rights', () => {
       reason: expect.stringMatching(/the right to .*INSERT.* is missing .*GRANT SELECT, INSERT/),
     });
   });
+
+  it('to agenttier_meta are asked for by the trial write, not first by a duplicate', async () => {
+    const dsn = await fresh();
+    await using owner = storeOn(dsn);
+    await owner.open();
+    const tables = KINDS.map(
+      ({ table }) => `GRANT SELECT, INSERT, UPDATE ON ${database}.${table} TO narrow@'%';`,
+    );
+    await server.sql(
+      `CREATE USER narrow@'%' IDENTIFIED BY 'pw'; ${tables.join(' ')}
+       GRANT SELECT ON ${database}.agenttier_meta TO narrow@'%'`,
+    );
+    await using store = storeOn(server.dsn(database, 'narrow:pw'));
+    await store.open();
+    await expect(store.probe?.()).rejects.toMatchObject({
+      class: 'transient',
+      reason: expect.stringMatching(/cannot flush the log: the right to UPDATE is missing .*GRANT/),
+    });
+  });
 });

@@ -76,6 +76,8 @@ export async function rehearseRows(session: Session, rows: Rows): Promise<void> 
   if (duplicates.length > 0) {
     throw new StoreError('the server says of a new row that it was stored already');
   }
+  // Asks for a right of its own, which must not be found missing when it is needed.
+  await forceFlush(session);
   await session.run('ROLLBACK');
 }
 
