@@ -204,3 +204,19 @@ function packet(sequenceId: number, body: Buffer): Buffer {
   header[3] = sequenceId;
   return Buffer.concat([header, body]);
 }
+
+it('checks unique indexes even where the server is set not to', async () => {
+  const dsn = parseDsn(server.dsn(await server.createDatabase()), 'mysql');
+  const [address] = dsn.hosts;
+  if (address === undefined) throw new Error('the DSN names no host');
+  await server.sql('SET GLOBAL unique_checks = 0');
+  const session = new Session({ address, tls: undefined, timeoutMs: 10_000 }, dsn);
+  try {
+    await session.login();
+    await prepareSession(session);
+    expect((await session.run('SELECT @@unique_checks')).rows).toEqual([['1']]);
+  } finally {
+    session.destroy();
+    await server.sql('SET GLOBAL unique_checks = 1');
+  }
+});

@@ -38,6 +38,8 @@ const SETTINGS: Readonly<Record<string, string | number>> = {
   lock_wait_timeout: LOCK_WAIT_SECONDS,
   wait_timeout: WAIT_SECONDS,
   idle_transaction_timeout: IDLE_TRANSACTION_SECONDS,
+  // Without it InnoDB may take an event_id twice.
+  unique_checks: 1,
 };
 
 const FACTS = [
