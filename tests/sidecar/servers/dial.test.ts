@@ -7,7 +7,11 @@ const coded = (code: string) => Object.assign(new Error(code), { code });
 const describe = (error: unknown) => new StoreError((error as Error).message);
 
 /** Dials `postgres://me@a,b,c/d` with hosts that answer as said; answers the tries and the end. */
-async function dialing(query: string, answers: Readonly<Record<string, readonly unknown[]>>) {
+async function dialing(
+  query: string,
+  answers: Readonly<Record<string, readonly unknown[]>>,
+  first?: number,
+) {
   const tries: string[] = [];
   const left = new Map(Object.entries(answers).map(([host, all]) => [host, [...all]]));
   const connect = async ({ address, tls }: DialTarget) => {
@@ -18,7 +22,8 @@ async function dialing(query: string, answers: Readonly<Record<string, readonly 
     return host;
   };
   const dsn = parseDsn(`postgres://me@a,b,c/d?${query}`, 'postgres');
-  const end = await dial(dsn, connect, { describe }).catch((error: unknown) => error);
+  const options = first === undefined ? { describe } : { describe, first };
+  const end = await dial(dsn, connect, options).catch((error: unknown) => error);
   return { tries, end };
 }
 
@@ -44,6 +49,17 @@ it('tells what each host said, by its number', async () => {
   expect((end as StoreError).reason).toBe(
     'host 1 of 3: ECONNREFUSED; host 2 of 3: read-only; host 3 of 3: ETIMEDOUT',
   );
+});
+
+it('begins with the host that it is told, goes on in a circle, and keeps their numbers', async () => {
+  const refused = () => [coded('ECONNREFUSED')];
+  const { tries, end } = await dialing(PLAIN, { a: ['yes'], b: refused(), c: refused() }, 1);
+  expect([tries, end]).toEqual([['b', 'c', 'a'], 'a']);
+  const none = await dialing(PLAIN, { a: refused(), b: refused(), c: refused() }, 2);
+  expect(none.tries).toEqual(['c', 'a', 'b']);
+  expect((none.end as StoreError).reason).toMatch(/^host 3 of 3: .*; host 1 of 3: .*; host 2/);
+  // The DSN named more when it was chosen.
+  expect((await dialing(PLAIN, { a: ['yes'] }, 3)).tries).toEqual(['a']);
 });
 
 it.for(['28P01', '3D000'])(

@@ -17,6 +17,8 @@ export interface DialOptions {
   readonly describe: (error: unknown) => StoreError;
   /** Whether trying the other hosts is pointless; by default after a refused login. */
   readonly isFinal?: (error: unknown) => boolean;
+  /** Index of the host to begin with, the others follow in a circle; by default the DSN's first. */
+  readonly first?: number;
 }
 
 /** A host that does not answer must not hold up the others for long. */
@@ -38,15 +40,15 @@ export async function dial<T>(
   connect: (target: DialTarget) => Promise<T>,
   options: DialOptions,
 ): Promise<T> {
-  const { describe, isFinal = endsTheSearch } = options;
+  const { describe, isFinal = endsTheSearch, first = 0 } = options;
   const failures: StoreError[] = [];
-  for (const [index, address] of dsn.hosts.entries()) {
+  for (const address of circle(dsn.hosts, first)) {
     try {
       return await dialHost(dsn, address, connect);
     } catch (error) {
-      const failure = error instanceof StoreError ? error : describe(error);
+      const failure = atHost(dsn, address, error instanceof StoreError ? error : describe(error));
       if (dsn.hosts.length === 1) throw failure;
-      failures.push(numbered(failure, index + 1, dsn.hosts.length));
+      failures.push(failure);
       if (isFinal(error)) break;
     }
   }
@@ -80,6 +82,16 @@ function attemptsAt(address: ServerHost, attempts: readonly TlsAttempt[]): reado
   return 'socket' in address ? [{ tls: false }] : attempts;
 }
 
-function numbered(failure: StoreError, number: number, of: number): StoreError {
-  return new StoreError(`host ${number} of ${of}: ${failure.reason}`, { cause: failure });
+/** Says of a failure at one of several hosts at which. */
+export function atHost(dsn: ServerDsn, address: ServerHost, failure: StoreError): StoreError {
+  const { length } = dsn.hosts;
+  if (length === 1) return failure;
+  const number = dsn.hosts.indexOf(address) + 1;
+  return new StoreError(`host ${number} of ${length}: ${failure.reason}`, { cause: failure });
+}
+
+/** The DSN may name fewer hosts than it did when the first was chosen. */
+function circle(hosts: readonly ServerHost[], first: number): readonly ServerHost[] {
+  const at = first < hosts.length ? first : 0;
+  return [...hosts.slice(at), ...hosts.slice(0, at)];
 }
