@@ -2,7 +2,7 @@ import type { ServerDsn } from '../../config/server-dsn.ts';
 import type { ListQuery, Page } from '../../records/list.ts';
 import type { Rows } from '../../records/rows.ts';
 import type { Log } from '../../telemetry/log.ts';
-import { type DialTarget, dial } from '../server/dial.ts';
+import { atHost, type DialTarget, dial } from '../server/dial.ts';
 import type { DsnSource } from '../server/dsn-source.ts';
 import type { Appended, Gauge, Store } from '../store.ts';
 import { StoreError } from '../store-error.ts';
@@ -29,6 +29,10 @@ export function mysqlStore(options: MysqlStoreOptions): Store {
 }
 
 const ROLLBACK_MS = 5_000;
+
+const PRIMARY = 'point the DSN at the primary, or name all hosts in it';
+
+type Purpose = 'read' | 'write';
 
 /** A connection that is ready for records. */
 interface Writer {
@@ -57,13 +61,17 @@ class MysqlStore implements Store {
   #warnings: readonly string[] = [];
   /** Set by the first `open` that succeeded: lists make sense from then on. */
   #wasOpen = false;
+  /** Index of the host that the next `open` tries first: the DSN's first, unless that let us down. */
+  #firstToOpen = 0;
+  /** Index of the host that the last `open` chose; lists look there first. */
+  #home = 0;
   #ended = false;
   #connections = 0;
 
   constructor(options: MysqlStoreOptions) {
     this.#options = options;
     this.#log = options.log;
-    this.#readers = new Readers(async () => (await this.#connect()).session);
+    this.#readers = new Readers(async () => (await this.#connect(this.#home, 'read')).session);
   }
 
   async open(): Promise<void> {
@@ -71,18 +79,25 @@ class MysqlStore implements Store {
     if (this.#writer?.session.isUsable === true) return;
     this.#writer?.session.destroy();
     this.#writer = undefined;
-    const writer = await this.#connect();
+    const first = this.#firstToOpen;
+    this.#firstToOpen = 0;
+    const writer = await this.#connect(first, 'write');
     const { session, facts } = writer;
+    const { dsn, target } = session;
+    const host = dsn.hosts.indexOf(target.address);
     try {
-      const again = async () => (await this.#connectOne(session.target, session.dsn)).session;
+      const again = async () => (await this.#connectOne(target, dsn, 'write')).session;
       const migrated = await migrate(session, again, this.#options.version);
       this.#refuseIfEnded();
       if (migrated !== undefined) this.#log.info({ ...migrated }, 'migrated the database');
     } catch (error) {
       session.destroy();
-      throw serverError('prepare the database', error);
+      // One that lets us in and fails then must not keep us from the others.
+      this.#firstToOpen = (host + 1) % dsn.hosts.length;
+      throw atHost(dsn, target.address, serverError('prepare the database', error));
     }
     this.#writer = writer;
+    this.#home = host;
     this.#wasOpen = true;
     for (const warning of facts.warnings) {
       if (!this.#warnings.includes(warning)) this.#log.warn(warning);
@@ -169,16 +184,18 @@ class MysqlStore implements Store {
   }
 
   /**
-   * Dials the hosts of the DSN as it is now. One that is read-only is passed over where the DSN asks
-   * for that or names several.
+   * Dials the hosts of the DSN as it is now. One that is read-only is passed over, for lists only
+   * where the DSN asks for that or names several.
+   *
+   * @param first index of the host to begin with
    */
-  async #connect(): Promise<Writer> {
+  async #connect(first: number, purpose: Purpose): Promise<Writer> {
     const dsn = this.#options.source.current();
     const describe = (error: unknown) => serverError('connect', error);
-    return dial(dsn, (target) => this.#connectOne(target, dsn), { describe });
+    return dial(dsn, (target) => this.#connectOne(target, dsn, purpose), { describe, first });
   }
 
-  async #connectOne(target: DialTarget, dsn: ServerDsn): Promise<Writer> {
+  async #connectOne(target: DialTarget, dsn: ServerDsn, purpose: Purpose): Promise<Writer> {
     this.#refuseIfEnded();
     const session = new Session(target, dsn);
     this.#connecting.add(session);
@@ -187,8 +204,12 @@ class MysqlStore implements Store {
     try {
       await session.login();
       const facts = await prepareSession(session);
-      const writable = dsn.readWrite || dsn.hosts.length > 1;
-      if (writable && facts.isReadOnly) throw new StoreError('the server is read-only');
+      const isAlone = dsn.hosts.length === 1;
+      // Privileged users may write to a replica, and what they write there is lost.
+      const writable = purpose === 'write' || dsn.readWrite || !isAlone;
+      if (writable && facts.isReadOnly) {
+        throw new StoreError('the server is read-only', isAlone ? { hint: PRIMARY } : {});
+      }
       this.#connections += 1;
       return { session, facts };
     } catch (error) {

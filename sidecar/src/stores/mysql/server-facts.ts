@@ -42,10 +42,15 @@ const SETTINGS: Readonly<Record<string, string | number>> = {
   unique_checks: 1,
 };
 
+/** The second and third bind privileged users too. */
+const READ_ONLY = ['read_only', 'super_read_only', 'innodb_read_only'] as const;
+
 const FACTS = [
   'version',
   'max_allowed_packet',
-  'read_only',
+  ...READ_ONLY,
+  'wsrep_on',
+  'wsrep_provider',
   'innodb_flush_log_at_trx_commit',
   'log_bin',
   'sync_binlog',
@@ -72,7 +77,22 @@ export async function prepareSession(session: Session): Promise<ServerFacts> {
     isOn(variables.get('log_bin')) && variables.get('binlog_format') === 'STATEMENT';
   const level = byStatement ? 'REPEATABLE READ' : 'READ COMMITTED';
   await session.run(`SET SESSION TRANSACTION ISOLATION LEVEL ${level}`);
+  await refuseUnreadyNode(session, variables);
   return factsOf(variables);
+}
+
+/** A node of Galera that has lost the others lets clients in, and refuses their statements (1047). */
+async function refuseUnreadyNode(
+  session: Session,
+  variables: ReadonlyMap<string, string>,
+): Promise<void> {
+  const provider = variables.get('wsrep_provider') ?? 'none';
+  if (!isOn(variables.get('wsrep_on')) || provider === 'none') return;
+  const { rows } = await session.run("SHOW STATUS LIKE 'wsrep_ready'");
+  if (rows[0]?.[1] !== 'OFF') return;
+  throw new StoreError('the node is not ready for use (wsrep_ready is OFF)', {
+    hint: 'check the state of the cluster',
+  });
 }
 
 function factsOf(variables: ReadonlyMap<string, string>): ServerFacts {
@@ -85,7 +105,7 @@ function factsOf(variables: ReadonlyMap<string, string>): ServerFacts {
   return {
     version: variables.get('version') ?? 'unknown',
     maxPacketBytes: Math.min(packet, MOST_PACKET_BYTES),
-    isReadOnly: isOn(variables.get('read_only')),
+    isReadOnly: READ_ONLY.some((name) => isOn(variables.get(name))),
     warnings: durabilityWarnings(variables),
   };
 }
