@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { AUDIT_EVENT, KINDS } from '../../../sidecar/src/records/kinds.ts';
+import type { Store } from '../../../sidecar/src/stores/store.ts';
 import { type MariadbServer, query, startMariadb } from '../support/mariadb-server.ts';
 import { readAll, rowsOf, storeOn } from './harness.ts';
 
@@ -219,6 +220,58 @@ describe('rights', () => {
       class: 'transient',
       reason: expect.stringMatching(/the right to .*INSERT.* is missing .*GRANT SELECT, INSERT/),
     });
+  });
+
+  it('may be too few for an index that somebody dropped: then records go on, and so do lists', async () => {
+    const dsn = await fresh();
+    await using owner = storeOn(dsn);
+    await owner.open();
+    await server.sql(
+      `CREATE USER strict@'%' IDENTIFIED BY 'pw';
+       GRANT SELECT, INSERT, UPDATE ON ${database}.* TO strict@'%'`,
+    );
+    const strict = server.dsn(database, 'strict:pw');
+    await using running = storeOn(strict);
+    await running.open();
+    const of = (actor: string) =>
+      ({ order: 'desc', filters: new Map([['actor', [actor]]]) }) as const;
+    const expectLists = async (store: Store, count: number) => {
+      expect(await readAll(store)).toHaveLength(count);
+      expect(await readAll(store, { ...of('a1'), limit: 3 })).toHaveLength(count / 2);
+      expect(await readAll(store, of('nobody'))).toEqual([]);
+    };
+    const rows = () => rowsOf(AUDIT_EVENT, 10, (i) => ({ actor: `a${i % 2}` }));
+    await running.append(rows());
+
+    let stored = 10;
+    for (const column of ['actor', 'ts']) {
+      await server.sql(`DROP INDEX audit_events_by_${column} ON audit_events`, database);
+      await expectLists(running, stored);
+      await using store = storeOn(strict, '4.0.0');
+      await store.open();
+      expect(store.warnings?.()).toContainEqual(
+        expect.stringMatching(
+          new RegExp(`audit_events_by_${column} is missing, .* ADD KEY audit_events_by_${column} `),
+        ),
+      );
+      await store.append(rows());
+      stored += 10;
+      await expectLists(store, stored);
+      const migrated = await server.sql(
+        "SELECT value FROM agenttier_meta WHERE `key` = 'written_by'",
+        database,
+      );
+      expect(migrated).toEqual([{ value: '0.0.0-test' }]);
+    }
+    await using other = storeOn(strict);
+    await other.open();
+    for (const warning of other.warnings?.() ?? []) {
+      await server.sql(warning.slice(warning.indexOf('; ') + 2), database);
+    }
+    await using healed = storeOn(strict);
+    await healed.open();
+    expect(healed.warnings?.()).toEqual([]);
+    await expectLists(healed, stored);
   });
 
   it('to agenttier_meta are asked for by the trial write, not first by a duplicate', async () => {

@@ -1,7 +1,8 @@
 /**
  * How a list is read: by one index, in the order of the answer, never by a sort of all matches. A
  * filter on an indexed column gives one ordered branch for each of its values; the other filters are
- * looked at row by row. Statements name their index, so that no statistics can change the way.
+ * looked at row by row. Statements name their index, so that no statistics can change the way; the
+ * server refuses a name that is not there, and other ways remain.
  */
 
 import { isEventId } from '../../records/event-id.ts';
@@ -32,20 +33,31 @@ export interface Plan {
   upTo(rows: number, after: Position | undefined): Statement;
 }
 
+/**
+ * Ways to read a list, in the order of preference:
+ *
+ * - `column`: by the index of a filtered column, or by that of the times where none is filtered
+ * - `time`: by the index of the times, all filters looked at row by row
+ * - `any`: like `column`, by what index the server likes
+ */
+export const WAYS = ['column', 'time', 'any'] as const;
+
+export type Way = (typeof WAYS)[number];
+
 /** A condition and its values. */
 type Condition = Statement;
 
 /** An id is compared as the 64-bit integer that it is; as a text it would become a double. */
 const ID = 'CAST(? AS SIGNED)';
 
-export function planList(query: ListQuery): Plan {
+export function planList(query: ListQuery, way: Way = 'column'): Plan {
   const { kind } = query;
-  const driver = chooseDriver(query);
+  const driver = way === 'time' ? undefined : chooseDriver(query);
   const branches = branchesOf(query, driver);
   const residual = residualFilters(query, driver);
   // Whoever made the unique index may have named it.
-  const hint =
-    driver?.type === 'event_id' ? '' : ` FORCE INDEX (${indexName(kind, driver?.name ?? 'ts')})`;
+  const isFree = way === 'any' || driver?.type === 'event_id';
+  const hint = isFree ? '' : ` FORCE INDEX (${indexName(kind, driver?.name ?? 'ts')})`;
   const direction = query.order === 'asc' ? 'ASC' : 'DESC';
   const order = `ORDER BY ts ${direction}, id ${direction}`;
 

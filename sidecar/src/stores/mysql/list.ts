@@ -7,7 +7,8 @@ import {
   type Position,
 } from '../../records/list.ts';
 import { StoreError } from '../store-error.ts';
-import { fetchSql, type Plan, planList } from './list-sql.ts';
+import { errorNumber } from './errors.ts';
+import { fetchSql, type Plan, planList, WAYS } from './list-sql.ts';
 import type { Row, Session } from './session.ts';
 
 /** How long a page may take to find its rows; one that is not full then is answered. */
@@ -20,9 +21,11 @@ const FETCH_SHAPES = [1, 10, 100];
 /** A list is not worth more: the server goes on with a statement that nobody waits for. */
 const STATEMENT_MS = 15_000;
 
+/** FORCE INDEX names one that somebody dropped. */
+const NO_SUCH_INDEX = 1176;
+
 /**
- * Reads one page: first the places of its rows, then the rows. Where rows must be looked at that may
- * not match, it does so in slices.
+ * Reads one page, by the first way whose index is there.
  *
  * @throws the driver's error, or a StoreError when nobody waits any more
  */
@@ -31,7 +34,26 @@ export async function readPage(
   query: ListQuery,
   signal: AbortSignal | undefined,
 ): Promise<Page> {
-  const plan = planList(query);
+  for (const way of WAYS) {
+    try {
+      return await readPlan(session, planList(query, way), signal);
+    } catch (error) {
+      if (errorNumber(error) !== NO_SUCH_INDEX) throw error;
+    }
+  }
+  throw new RangeError('the last way names no index');
+}
+
+/**
+ * Reads one page: first the places of its rows, then the rows. Where rows must be looked at that may
+ * not match, it does so in slices.
+ */
+async function readPlan(
+  session: Session,
+  plan: Plan,
+  signal: AbortSignal | undefined,
+): Promise<Page> {
+  const { query } = plan;
   if (plan.branches === 0) return { items: [], next: null };
   const deadline = performance.now() + PAGE_MS;
   const items: Item[] = [];

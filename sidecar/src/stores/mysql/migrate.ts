@@ -35,7 +35,12 @@ const POLL_MS = 200;
 /** Somebody else was faster: table, column or index exist. */
 const EXISTS: ReadonlySet<number> = new Set([1050, 1060, 1061]);
 
-const STEPS: readonly Step<Session>[] = [{ version: 1, minWriter: 1, run: completeTables }];
+/** No right to the table, to the database, or of the server's. */
+const REFUSED: ReadonlySet<number> = new Set([1142, 1044, 1227]);
+
+const STEPS: readonly Step<Session>[] = [
+  { version: 1, minWriter: 1, run: async (session) => void (await completeTables(session)) },
+];
 
 /** What a migration did, for the log. */
 export interface Migrated {
@@ -43,33 +48,49 @@ export interface Migrated {
   readonly to: number;
 }
 
+/** What `migrate` leaves behind. */
+export interface Schema {
+  /** Undefined when there was nothing to do, or nothing that this user may do. */
+  readonly migrated?: Migrated;
+  /** What is missing and can be done without. */
+  readonly warnings: readonly string[];
+}
+
+interface Completed {
+  /** Whether a table or an index was made. */
+  readonly changed: boolean;
+  readonly warnings: readonly string[];
+}
+
 /**
  * Runs the steps that are due and makes what is missing. Where nothing is, it reads alone, so that a
- * user without the right to change tables can be given the work.
+ * user without the right to change tables can be given the work. An index for lists that such a user
+ * finds missing is warned of: records are worth more than the speed of lists.
  *
  * @param another connects once more, to the same server
  * @param writtenBy version of this build
- * @returns undefined when the database was up to date
  * @throws the driver's error, or a StoreError when the database cannot be used
  */
 export async function migrate(
   session: Session,
   another: () => Promise<Session>,
   writtenBy: string,
-): Promise<Migrated | undefined> {
+): Promise<Schema> {
   const before = await look(session);
-  if (!before.isDue) return undefined;
+  if (!before.isDue) return { warnings: [] };
   const locker = await another();
   try {
     await lockVersion(session, locker);
     const { meta, isDue } = await look(session);
-    if (!isDue) return undefined;
-    for (const step of dueSteps(meta, STEPS)) await step.run(session);
-    await completeTables(session);
+    if (!isDue) return { warnings: [] };
+    const due = dueSteps(meta, STEPS);
+    for (const step of due) await step.run(session);
+    const { changed, warnings } = await completeTables(session);
+    if (!changed && due.length === 0) return { warnings };
     const after = metaAfter(meta, STEPS, writtenBy);
     for (const [key, value] of metaRows(after)) await writeMeta(locker, key, value);
     await locker.run('COMMIT');
-    return { from: meta.schemaVersion, to: after.schemaVersion };
+    return { migrated: { from: meta.schemaVersion, to: after.schemaVersion }, warnings };
   } finally {
     await locker.end();
   }
@@ -143,13 +164,42 @@ async function advise(locker: Session): Promise<void> {
   }
 }
 
-async function completeTables(session: Session): Promise<void> {
+async function completeTables(session: Session): Promise<Completed> {
   const tables = await checkTables(session);
-  if (tables.every(({ exists, missingIndexes }) => exists && !missingIndexes[0])) return;
+  const warnings: string[] = [];
+  if (tables.every(({ exists, missingIndexes }) => exists && !missingIndexes[0])) {
+    return { changed: false, warnings };
+  }
   const collation = await chooseCollation(session);
+  let changed = false;
   for (const { kind, exists, missingIndexes } of tables) {
-    if (!exists) await change(session, createTableSql(kind, collation));
-    for (const index of missingIndexes) await change(session, addIndexSql(kind, index));
+    if (!exists) {
+      await change(session, createTableSql(kind, collation));
+      changed = true;
+    }
+    for (const index of missingIndexes) {
+      const sql = addIndexSql(kind, index);
+      if (await isRefused(change(session, sql))) {
+        warnings.push(
+          `the index ${index.name} is missing, and this user may not make it: lists are slow ` +
+            `without it; ${sql}`,
+        );
+      } else {
+        changed = true;
+      }
+    }
+  }
+  return { changed, warnings };
+}
+
+/** Whether it failed for want of a right. */
+async function isRefused(work: Promise<void>): Promise<boolean> {
+  try {
+    await work;
+    return false;
+  } catch (error) {
+    if (REFUSED.has(errorNumber(error) ?? 0)) return true;
+    throw error;
   }
 }
 

@@ -10,7 +10,7 @@ import { trialRows } from '../trial-rows.ts';
 import { appendRows, rehearseRows } from './append.ts';
 import { errorNumber, keepsConnection, serverError } from './errors.ts';
 import { readPage } from './list.ts';
-import { migrate } from './migrate.ts';
+import { migrate, type Schema } from './migrate.ts';
 import { Readers } from './readers.ts';
 import { prepareSession, type ServerFacts } from './server-facts.ts';
 import { Session } from './session.ts';
@@ -85,11 +85,11 @@ class MysqlStore implements Store {
     const { session, facts } = writer;
     const { dsn, target } = session;
     const host = dsn.hosts.indexOf(target.address);
+    let schema: Schema;
     try {
       const again = async () => (await this.#connectOne(target, dsn, 'write')).session;
-      const migrated = await migrate(session, again, this.#options.version);
+      schema = await migrate(session, again, this.#options.version);
       this.#refuseIfEnded();
-      if (migrated !== undefined) this.#log.info({ ...migrated }, 'migrated the database');
     } catch (error) {
       session.destroy();
       // One that lets us in and fails then must not keep us from the others.
@@ -99,10 +99,9 @@ class MysqlStore implements Store {
     this.#writer = writer;
     this.#home = host;
     this.#wasOpen = true;
-    for (const warning of facts.warnings) {
-      if (!this.#warnings.includes(warning)) this.#log.warn(warning);
-    }
-    this.#warnings = facts.warnings;
+    const { migrated, warnings } = schema;
+    if (migrated !== undefined) this.#log.info({ ...migrated }, 'migrated the database');
+    this.#warn([...facts.warnings, ...warnings]);
     this.#log.info({ server: facts.version }, 'database is open');
   }
 
@@ -177,6 +176,13 @@ class MysqlStore implements Store {
     this.#refuseIfEnded();
     if (this.#writer === undefined) throw new StoreError('the database is not open');
     return this.#writer;
+  }
+
+  #warn(warnings: readonly string[]): void {
+    for (const warning of warnings) {
+      if (!this.#warnings.includes(warning)) this.#log.warn(warning);
+    }
+    this.#warnings = warnings;
   }
 
   #refuseIfEnded(): void {
