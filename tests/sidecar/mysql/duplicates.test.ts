@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { AUDIT_EVENT } from '../../../sidecar/src/records/kinds.ts';
 import type { Rows } from '../../../sidecar/src/records/rows.ts';
+import type { Store } from '../../../sidecar/src/stores/store.ts';
 import { type MariadbServer, startMariadb } from '../support/mariadb-server.ts';
 import { readAll, rowsOf, storeOn } from './harness.ts';
 
@@ -72,4 +73,20 @@ it('acknowledges no record once another program has used the last id, and says h
   await store.probe?.();
   expect(await store.append(rows)).toEqual({ duplicates: [] });
   expect(await readAll(store)).toHaveLength(3);
+});
+
+it('tells duplicates to several sidecars at once, and none is in the way of another', async () => {
+  const dsn = server.dsn(await server.createDatabase());
+  await using running = new AsyncDisposableStack();
+  const stores = [1, 2, 3].map(() => running.use(storeOn(dsn)));
+  await Promise.all(stores.map((store) => store.open()));
+  const rows = rowsOf(AUDIT_EVENT, 20);
+  await stores[0]?.append(again(rows));
+  const all = Array.from({ length: 20 }, (_, i) => i);
+  const resend = async (store: Store) => {
+    for (let round = 0; round < 20; round++) {
+      expect(await store.append(again(rows))).toEqual({ duplicates: all });
+    }
+  };
+  await Promise.all(stores.map(resend));
 });
