@@ -52,8 +52,11 @@ app.kubernetes.io/instance: {{ .Release.Name | quote }}
 app.kubernetes.io/component: router
 {{- end -}}
 
-{{/* Labels of an object. Takes (root, component, extra); no label of the user's replaces one of ours. */}}
-{{- define "agenttier.labels" -}}
+{{/*
+Labels of an object. Takes (root, component, extra); no label of the user's replaces one of ours. Templates of
+all charts of a release share their names, and AgentTier's full chart has `agenttier.labels`.
+*/}}
+{{- define "agenttier.object-labels" -}}
 {{- $chart := printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-" -}}
 {{- $own := include "agenttier.selector" .root | fromYaml -}}
 {{- $_ := set $own "app.kubernetes.io/component" .component -}}

@@ -56,7 +56,8 @@ stop together with the Router, and has a hook that waits for the Router's end; a
   livenessProbe:
     httpGet:
       path: /healthz
-      port: storage-ops
+      # The number: a mesh that is told to leave the port alone compares numbers.
+      port: {{ int64 $c.opsPort }}
     initialDelaySeconds: 15
     periodSeconds: 20
     timeoutSeconds: 10
