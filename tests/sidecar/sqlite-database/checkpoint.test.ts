@@ -54,6 +54,24 @@ test('when idle everything is moved into the database, once', async () => {
   expect(database.maintain(true)).toBe('not_due');
 });
 
+test('leaves nothing in the WAL at rest, which damage could write over newer pages', async () => {
+  const path = temporaryPath();
+  const database = await open(path);
+  for (let n = 0; n < 20; n++) database.append(batch(1));
+  database.maintain(true);
+  expect(statSync(`${path}-wal`).size).toBe(0);
+  // And of one whose pages were moved under load.
+  while (database.figures.checkpoints < 3) {
+    database.append(batch(1_000));
+    database.maintain(false);
+  }
+  expect(database.figures.walPendingFrames).toBe(0);
+  expect(database.maintain(true)).toBe('done');
+  expect(statSync(`${path}-wal`).size).toBe(0);
+  database.append(batch(1));
+  expect(database.maintain(true)).toBe('done');
+});
+
 test('a checkpoint that fails is counted, fails no commit, and is made up for later', async () => {
   const path = temporaryPath();
   const faults = new FaultFiles();

@@ -122,6 +122,21 @@ for (const [what, sql, problem] of [
     'audit_events.*column actor is generated',
   ],
   [
+    'a key with an index of its own',
+    'CREATE TABLE audit_events (id INTEGER PRIMARY KEY DESC, ts TEXT)',
+    'audit_events.*id is not its INTEGER PRIMARY KEY',
+  ],
+  [
+    'a text that becomes a number',
+    'CREATE TABLE sandbox_events (id INTEGER PRIMARY KEY, ts TEXT, sandbox_id STRING)',
+    'sandbox_events.*column sandbox_id is string, which makes numbers of texts',
+  ],
+  [
+    'an event_id without regard to case',
+    'CREATE TABLE audit_events (id INTEGER PRIMARY KEY, ts TEXT, event_id TEXT COLLATE NOCASE)',
+    'audit_events.*column event_id takes different texts for equal',
+  ],
+  [
     'an event_id that stands twice',
     `CREATE TABLE audit_events (id INTEGER PRIMARY KEY, ts TEXT, event_id TEXT);
      INSERT INTO audit_events (ts, event_id) VALUES ('', 'e'), ('', 'e')`,

@@ -58,6 +58,15 @@ test('a WAL or journal without its database is moved aside, not deleted', async 
   expect(readFileSync(`${dirname(path)}/${ASIDE}-journal`, 'utf8')).toBe('pages');
 });
 
+test('a WAL beside an empty database is moved aside, which SQLite would delete', async () => {
+  const path = temporaryPath();
+  writeFileSync(path, '');
+  writeFileSync(`${path}-wal`, 'frames');
+  const database = await open(path, { now });
+  expect(database.notices).toEqual([expect.stringContaining(`${ASIDE}-wal`)]);
+  expect(readFileSync(`${dirname(path)}/${ASIDE}-wal`, 'utf8')).toBe('frames');
+});
+
 test('companions go with the file that is moved aside', async () => {
   const path = temporaryPath();
   writeFileSync(path, 'no database at all');

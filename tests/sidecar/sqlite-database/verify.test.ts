@@ -60,6 +60,29 @@ test('says of upstream’s file and of text what they are', async () => {
   expect(meta).toBeNull();
 });
 
+test('finds commits behind damage in the WAL, and leaves the WAL to the next start', async () => {
+  const path = temporaryPath();
+  const database = await open(path);
+  for (let n = 0; n < 50; n++) database.append(rowsOf(AUDIT_EVENT, [{}]));
+  const copy = temporaryPath();
+  writeFileSync(copy, readFileSync(path));
+  const wal = readFileSync(`${path}-wal`);
+  wal.writeUInt8(wal.readUInt8(100_000) ^ 1, 100_000);
+  writeFileSync(`${copy}-wal`, wal);
+  const { problems } = await look(copy);
+  expect(problems).toEqual([expect.stringMatching(/^\d+ commits in the WAL cannot be read/)]);
+  expect(readFileSync(`${copy}-wal`).equals(wal)).toBe(true);
+  expect((await open(copy)).notices).toEqual([expect.stringContaining('A copy is ')]);
+});
+
+test('leaves the WAL of an empty database', async () => {
+  const path = temporaryPath();
+  writeFileSync(path, '');
+  writeFileSync(`${path}-wal`, 'frames');
+  expect((await look(path)).problems).toEqual([expect.stringContaining('is empty')]);
+  expect(readFileSync(`${path}-wal`, 'utf8')).toBe('frames');
+});
+
 test('makes no file where there is none', async () => {
   const path = temporaryPath();
   await expect(look(path)).rejects.toThrow('there is no file');

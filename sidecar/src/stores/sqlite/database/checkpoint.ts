@@ -24,8 +24,8 @@ interface WalState {
 /**
  * Moves pages from the WAL into the database file. SQLite's automatic checkpoint runs inside a
  * commit and keeps its errors to itself, so it is off, and this one runs between commits, is
- * checked and counted. PASSIVE: once all frames are moved the next commit starts the WAL over,
- * which bounds its size (https://sqlite.org/wal.html#ckpt).
+ * checked and counted. PASSIVE under load: once all frames are moved the next commit starts the WAL
+ * over, which bounds its size (https://sqlite.org/wal.html#ckpt). TRUNCATE at rest.
  */
 export class Checkpointer {
   readonly #connection: Connection;
@@ -56,10 +56,12 @@ export class Checkpointer {
   /**
    * Runs a checkpoint when one is due.
    *
-   * @param idle nothing else waits, so any pending frame is reason enough
+   * @param idle nothing else waits, so any pending frame is reason enough, and the WAL is emptied: of
+   *   one whose pages are all in the database, and which gets damaged then, the next opening would
+   *   write the older half over them
    */
   run(idle: boolean): Checkpointed {
-    return this.#runPast(idle ? 1 : this.#dueFrames);
+    return idle ? this.#runPast(1, 'TRUNCATE') : this.#runPast(this.#dueFrames);
   }
 
   /**
@@ -75,16 +77,18 @@ export class Checkpointer {
     return this.#checkpoint('TRUNCATE');
   }
 
-  #runPast(frames: number): Checkpointed {
+  #runPast(frames: number, mode: 'PASSIVE' | 'TRUNCATE' = 'PASSIVE'): Checkpointed {
     if (this.#now() < this.#retryAt) return 'not_due';
     try {
       const state = read(this.#look);
       this.pendingFrames = state.frames - state.moved;
-      if (this.pendingFrames === 0 || state.frames < frames) return 'not_due';
+      const isEmptying = mode === 'TRUNCATE' && state.frames > 0;
+      if (this.pendingFrames === 0 && !isEmptying) return 'not_due';
+      if (state.frames < frames) return 'not_due';
     } catch (error) {
       return this.#failed('failed', error);
     }
-    return this.#checkpoint('PASSIVE');
+    return this.#checkpoint(mode);
   }
 
   #checkpoint(mode: 'PASSIVE' | 'TRUNCATE'): Checkpointed {

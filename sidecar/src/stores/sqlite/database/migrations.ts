@@ -11,7 +11,7 @@ import { addColumnSql, createTableSql, indexesOf } from './ddl.ts';
 import { type Meta, readMeta, writeMeta } from './meta.ts';
 import { readValue } from './read-rows.ts';
 import { SQLITE_CONSTRAINT, SQLITE_ERROR } from './result-codes.ts';
-import { checkTable, type TableState } from './table-check.ts';
+import { checkCollations, checkTable, type TableState } from './table-check.ts';
 
 interface Migration {
   readonly version: number;
@@ -90,6 +90,7 @@ export function migrate(connection: Connection, sidecarVersion: string): Migrate
   for (const migration of pending) done = { ...done, ...migration.run?.(connection, found) };
   // After the rows are rewritten: an index is built faster than it is kept up to date.
   for (const sql of indexes) change(connection, sql);
+  for (const kind of KINDS) checkCollations(connection, kind);
   writeMeta(connection, {
     schemaVersion: Math.max(meta.schemaVersion, LATEST.version),
     minWriterVersion: Math.max(meta.minWriterVersion, LATEST.minWriter),

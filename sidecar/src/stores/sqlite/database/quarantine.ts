@@ -30,7 +30,8 @@ export function setAside(files: FileLayer, database: string, nowMs: number): str
 
 /**
  * Moves a WAL or journal aside whose database is gone: SQLite would delete them when it makes a
- * new one.
+ * new one. It deletes a WAL beside an empty file, too; a journal there is what the making of the file
+ * leaves when it is killed.
  *
  * @returns what to tell the operator, if there was one
  */
@@ -39,11 +40,12 @@ export function setOrphansAside(
   database: string,
   nowMs: number,
 ): string | undefined {
-  if (files.exists(database)) return undefined;
-  const orphans = COMPANIONS.filter((suffix) => sizeOf(files, database + suffix) > 0);
+  if (sizeOf(files, database) > 0) return undefined;
+  const lost: readonly Companion[] = files.exists(database) ? ['-wal'] : COMPANIONS;
+  const orphans = lost.filter((suffix) => sizeOf(files, database + suffix) > 0);
   if (orphans.length === 0) return undefined;
   const target = freeName(files, database, nowMs);
-  moveCompanions(files, database, target, COMPANIONS);
+  moveCompanions(files, database, target, lost);
   const names = orphans.map((suffix) => basename(target) + suffix).join(' and ');
   return `a WAL or journal lay here without its database: it was moved to ${names}`;
 }

@@ -1,6 +1,7 @@
 import type { Column, Kind } from '../../../records/kinds.ts';
 import type { Connection } from '../engine/connection.ts';
 import { DatabaseError } from './database-error.ts';
+import { indexesOf } from './ddl.ts';
 import { readRows } from './read-rows.ts';
 
 /** What a table of ours looks like in a file that somebody else may have made. */
@@ -31,6 +32,9 @@ export function checkTable(connection: Connection, kind: Kind): TableState {
   const present = new Set<string>();
   let hasKey = false;
   const ours = new Set(['id', ...kind.columns.map((column) => column.name)]);
+  const texts = new Set(
+    kind.columns.filter(({ type }) => type !== 'number').map(({ name }) => name),
+  );
   for (const row of readRows(
     connection,
     'SELECT lower(name), lower(type), "notnull", dflt_value, pk, hidden FROM pragma_table_xinfo(?)',
@@ -44,13 +48,39 @@ export function checkTable(connection: Connection, kind: Kind): TableState {
     else if (key !== '0') throw incompatible(kind, `its primary key is not id alone`);
     else if (ours.has(name) && hidden !== '0') {
       throw incompatible(kind, `its column ${name} is generated`);
+    } else if (texts.has(name) && makesNumbers(columnType ?? '')) {
+      throw incompatible(kind, `its column ${name} is ${columnType}, which makes numbers of texts`);
     } else if (!ours.has(name) && notNull === '1' && defaultValue === null && hidden === '0') {
       throw incompatible(kind, 'a column that is not ours is NOT NULL and has no default');
     }
   }
-  if (!hasKey) throw incompatible(kind, 'id is not its INTEGER PRIMARY KEY');
+  // INTEGER PRIMARY KEY DESC has an index of its own, and ids that are NULL.
+  const keyIndexes = "SELECT 1 FROM pragma_index_list(?) WHERE origin = 'pk'";
+  if (!hasKey || readRows(connection, keyIndexes, 1, [kind.table]).length > 0) {
+    throw incompatible(kind, 'id is not its INTEGER PRIMARY KEY');
+  }
   if (!present.has('ts')) throw incompatible(kind, 'it has no column ts');
   return { exists: true, missing: kind.columns.filter((column) => !present.has(column.name)) };
+}
+
+/**
+ * Checks that texts which differ are different ones to our indexes: a column may have a collation of its own,
+ * and an event_id would then pass for stored that is not.
+ *
+ * @throws DatabaseError naming the column
+ */
+export function checkCollations(connection: Connection, kind: Kind): void {
+  const sql = "SELECT name FROM pragma_index_xinfo(?) WHERE key = 1 AND coll <> 'BINARY'";
+  for (const index of indexesOf(kind)) {
+    const [column] = readRows(connection, sql, 1, [index.name]);
+    if (column === undefined) continue;
+    throw incompatible(kind, `its column ${column[0]} takes different texts for equal (COLLATE)`);
+  }
+}
+
+/** By the rules of https://sqlite.org/datatype3.html#determination_of_column_affinity. */
+function makesNumbers(type: string): boolean {
+  return type.includes('int') || !/char|clob|text|blob|^$/.test(type);
 }
 
 function incompatible(kind: Kind, why: string): DatabaseError {

@@ -2,6 +2,7 @@ import { KINDS } from '../../../records/kinds.ts';
 import type { Connection } from '../engine/connection.ts';
 import { openConnection } from '../engine/engine.ts';
 import type { FileLayer } from '../files/file-layer.ts';
+import { unreadableCommits } from './damaged-wal.ts';
 import { DatabaseError } from './database-error.ts';
 import { indexesOf } from './ddl.ts';
 import { clearForeignShm, refuseForeignWriter } from './foreign-sqlite.ts';
@@ -45,10 +46,23 @@ export async function verify(options: VerifyOptions): Promise<VerifyReport> {
   try {
     refuseForeignWriter(files, path);
     clearForeignShm(files, path);
+    // SQLite would delete that WAL at its first look.
+    if (sizes.bytes === 0 && sizes.walBytes > 0) {
+      const problems = [
+        'the database is empty, and its WAL is not: the next start moves that aside',
+      ];
+      return { ...sizes, problems, meta: null, rows: {} };
+    }
+    const unreadable = unreadableCommits(files, `${path}-wal`);
     const seal = new Seal();
     const connection = await openConnection({ path, files, beforeWrite: seal.check });
     try {
       const found = inspect(connection, cacheBytes);
+      if (unreadable !== undefined) {
+        found.problems.push(
+          `${unreadable.commits} commits in the WAL cannot be read: it is damaged; the next start keeps a copy`,
+        );
+      }
       seal.closed = found.problems.length > 0;
       return { ...sizes, ...found };
     } finally {
@@ -62,7 +76,7 @@ export async function verify(options: VerifyOptions): Promise<VerifyReport> {
 function inspect(
   connection: Connection,
   cacheBytes: number,
-): Pick<VerifyReport, 'problems' | 'meta' | 'rows'> {
+): Pick<VerifyReport, 'meta' | 'rows'> & { readonly problems: string[] } {
   const problems = fullCheck(connection, cacheBytes);
   const rows: Record<string, number> = {};
   let meta: Meta | null = null;
