@@ -38,7 +38,8 @@ provider_down() {
     kill -KILL ${node:+"$node"} "$pid"
     # It is gone when all others of its namespace are.
     while [[ -e /proc/$pid || -e /proc/${node:-$pid} ]]; do sleep 0.05; done
-    wait_until 10 'the end of the network' test ! -e "/sys/class/net/$HOST_LINK"
+    # The kernel takes the network of each Pod apart, one after the other.
+    wait_until 60 'the end of the network' test ! -e "/sys/class/net/$HOST_LINK"
     remove_cgroups
   fi
 }

@@ -1,8 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** A look is mostly a run of kubectl, which takes a tenth of a second of the processor. */
-const LOOK_EVERY_MS = 500;
-
 /**
  * Tries until a look at something passes.
  *
@@ -16,7 +13,7 @@ export async function eventually<T>(look: () => Promise<T>, seconds = 60): Promi
       return await look();
     } catch (error) {
       if (performance.now() > deadline) throw error;
-      await sleep(LOOK_EVERY_MS);
+      await sleep(250);
     }
   }
 }

@@ -10,6 +10,14 @@ const CLUSTER = new URL('../../../scripts/cluster', import.meta.url).pathname;
 /** A failed Helm or kubectl command, with all that it printed. */
 export class CommandError extends Error {}
 
+const RESOURCES = {
+  deployment: ['apis/apps/v1', 'deployments'],
+  pod: ['api/v1', 'pods'],
+  pvc: ['api/v1', 'persistentvolumeclaims'],
+} as const;
+
+type Kind = keyof typeof RESOURCES;
+
 /**
  * A namespace of a test's own that admits restricted Pods alone, with Helm and kubectl in it.
  *
@@ -79,20 +87,36 @@ export class Namespace {
   }
 
   /** An object, or undefined where there is none. */
-  async find(kind: string, name: string): Promise<KubernetesObject | undefined> {
-    const text = await this.kubectl('get', kind, name, '--ignore-not-found', '-o', 'json');
-    return text === '' ? undefined : JSON.parse(text);
+  async find(kind: Kind, name: string): Promise<KubernetesObject | undefined> {
+    const response = await this.#get(kind, `/${name}`);
+    if (response.status === 404) return undefined;
+    return JSON.parse(await textOf(response));
   }
 
   /** The objects of a kind, by labels. */
-  async list(kind: string, selector = ''): Promise<KubernetesObject[]> {
-    return JSON.parse(await this.kubectl('get', kind, '-l', selector, '-o', 'json')).items;
+  async list(kind: Kind, selector = ''): Promise<KubernetesObject[]> {
+    const query = `?labelSelector=${encodeURIComponent(selector)}`;
+    return JSON.parse(await textOf(await this.#get(kind, query))).items;
+  }
+
+  /**
+   * GETs what a port of a Pod answers; the Pod need not be ready.
+   *
+   * @throws CommandError with what was answered where that is no success
+   */
+  async ask(pod: string, port: number, path: string): Promise<string> {
+    return textOf(await this.#get('pod', `/${pod}:${port}/proxy${path}`));
+  }
+
+  #get(kind: Kind, rest: string): Promise<Response> {
+    const [group, resource] = RESOURCES[kind];
+    return fetch(`${inject('cluster').api}/${group}/namespaces/${this.name}/${resource}${rest}`);
   }
 
   /** The Pods of a release's Router that are not being deleted. */
   async routerPods(release = 'agenttier'): Promise<KubernetesObject[]> {
     const pods = await this.list(
-      'pods',
+      'pod',
       `app.kubernetes.io/instance=${release},app.kubernetes.io/component=router`,
     );
     return pods.filter((pod) => pod.metadata.deletionTimestamp === undefined);
@@ -152,6 +176,12 @@ export function onNode(...command: string[]): Promise<string> {
 export function environment(): NodeJS.ProcessEnv {
   const { kubeconfig, home } = inject('cluster');
   return { PATH: process.env.PATH, HOME: home, KUBECONFIG: kubeconfig };
+}
+
+async function textOf(response: Response): Promise<string> {
+  const text = await response.text();
+  if (!response.ok) throw new CommandError(`GET ${response.url}: ${response.status} ${text}`);
+  return text;
 }
 
 function succeed(command: string, { status, stdout, stderr }: Outcome): string {

@@ -44,10 +44,8 @@ export async function through<T>(
 }
 
 /** Every record that a Router's Pod has sent so far. */
-export function journal(namespace: Namespace, pod: string): Promise<JournalEntry[]> {
-  return through(namespace, `pod/${pod}`, ROUTER_PORT, async (router) =>
-    parseJournal(await router.text('/journal')),
-  );
+export async function journal(namespace: Namespace, pod: string): Promise<JournalEntry[]> {
+  return parseJournal(await namespace.ask(pod, ROUTER_PORT, '/journal'));
 }
 
 /** Entries of a journal; of a record that stands there more than once the last one counts. */
@@ -62,15 +60,13 @@ export function parseJournal(text: string): JournalEntry[] {
 }
 
 /** What a Router's Pod tells of its client, its latencies and its load. */
-export function routerStats(namespace: Namespace, pod: string): Promise<RouterStats> {
-  return through(namespace, `pod/${pod}`, ROUTER_PORT, (router) =>
-    router.json<RouterStats>('/stats'),
-  );
+export async function routerStats(namespace: Namespace, pod: string): Promise<RouterStats> {
+  return JSON.parse(await namespace.ask(pod, ROUTER_PORT, '/stats'));
 }
 
 /** What the sidecar of a Pod says of its storage. */
-export function readiness(namespace: Namespace, pod: string): Promise<Readiness> {
-  return through(namespace, `pod/${pod}`, OPS_PORT, (ops) => ops.json<Readiness>('/readyz'));
+export async function readiness(namespace: Namespace, pod: string): Promise<Readiness> {
+  return JSON.parse(await namespace.ask(pod, OPS_PORT, '/readyz'));
 }
 
 /**
@@ -100,10 +96,8 @@ export function durable(
 }
 
 /** The sidecar's metrics by name and labels, as they stand in the text. */
-export function metrics(namespace: Namespace, pod: string): Promise<Map<string, number>> {
-  return through(namespace, `pod/${pod}`, OPS_PORT, async (ops) =>
-    parseMetrics(await ops.text('/metrics')),
-  );
+export async function metrics(namespace: Namespace, pod: string): Promise<Map<string, number>> {
+  return parseMetrics(await namespace.ask(pod, OPS_PORT, '/metrics'));
 }
 
 /** Series by name and labels. */

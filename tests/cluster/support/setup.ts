@@ -7,6 +7,7 @@ import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestProject } from 'vitest/node';
 import { program } from '../../../scripts/tools/program.ts';
+import { type ApiProxy, startApiProxy } from './api-proxy.ts';
 
 const ROOT = new URL('../../../', import.meta.url).pathname;
 // Beside a developer's own cluster (10.207) and the one that node.test.ts makes (10.208).
@@ -19,6 +20,8 @@ export interface ClusterAccess {
   kubeconfig: string;
   /** A home directory for Helm and kubectl, without anybody's settings. */
   home: string;
+  /** Where the API server answers without a login. */
+  api: string;
   /** The environment by which scripts/cluster finds the cluster. */
   env: Record<string, string>;
 }
@@ -51,7 +54,9 @@ export default async function setup(project: TestProject): Promise<() => Promise
   };
   const release = isKept ? () => {} : await claimAddresses();
   const work = await mkdtemp(join(tmpdir(), 'agenttier-cluster-'));
+  let proxy: ApiProxy | undefined;
   const teardown = async () => {
+    await proxy?.stop();
     try {
       if (!isKept) await run('scripts/cluster', ['down']);
     } finally {
@@ -83,7 +88,9 @@ export default async function setup(project: TestProject): Promise<() => Promise
     await run('scripts/cluster', ['load', ROUTER, router]);
     const home = join(work, 'home');
     await mkdir(home);
-    project.provide('cluster', { kubeconfig: join(directory, 'kubeconfig'), home, env });
+    const kubeconfig = join(directory, 'kubeconfig');
+    proxy = await startApiProxy({ PATH: process.env.PATH, HOME: home, KUBECONFIG: kubeconfig });
+    project.provide('cluster', { kubeconfig, home, api: proxy.url, env });
   } catch (error) {
     // What went wrong first is what has to be told.
     await teardown().catch(() => {});
