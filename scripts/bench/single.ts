@@ -13,12 +13,14 @@ export const WARMUP_SECONDS = 8;
 /** CPU of one POST of one record to the no-op, compared to a server that does the least. */
 export async function single(setting: Setting): Promise<Outcome> {
   // Many short rounds: what else the machine does then weighs on both alike.
-  const [rounds, seconds, warmup] = setting.quick ? [1, 1, 1] : [25, 1, WARMUP_SECONDS];
+  const [rounds, seconds, warmup] = setting.quick ? [1, 1, 0] : [25, 1, WARMUP_SECONDS];
   const bodies = writeBodies(setting);
   const bare = await startBare(setting.bare);
   const sidecar = await startSidecar(setting.sidecar);
-  await measure(bare, bodies, warmup);
-  await measure(sidecar, bodies, warmup);
+  if (warmup > 0) {
+    await measure(bare, bodies, warmup);
+    await measure(sidecar, bodies, warmup);
+  }
   const samples: { bare: Sample; sidecar: Sample }[] = [];
   for (let round = 1; round <= rounds; round++) {
     const sample = {
