@@ -334,8 +334,10 @@ export class Recorder {
 
   /** Drops a record that was refused alone, unless the database takes no other one either. */
   async #dropRefused(kind: Kind | undefined, bytes: number, error: StoreError): Promise<void> {
+    // What nobody judged is left behind.
+    if (this.#stopped) return;
     if (this.#store.probe !== undefined) await this.#probe();
-    if (this.#state === 'closed') return;
+    if (this.#stopped) return;
     this.#backlog.drop('refused');
     const { reason } = error;
     this.#fold.tell(`refused ${kind?.name} ${reason}`, (repeated) =>

@@ -56,6 +56,30 @@ test('an adopted file is listed, written and opened again without a second adopt
   expect(listAll(second, all)).toHaveLength(241);
 });
 
+test('brings rows into the stored form too that AgentTier 0.8 writes after the adoption', async () => {
+  const path = upstreamCopy();
+  const first = await open(path);
+  first.append(rowsOf(AUDIT_EVENT, [{ event_id: 'ours' }]));
+  first.close();
+  const second = await open(path);
+  expect(second.migrated).toBeUndefined();
+  second.close();
+  withNodeSqlite(path, (other) =>
+    other.exec(`INSERT INTO audit_events (ts, action) VALUES ('2026-09-01T10:00:05Z', 'late'), ('soon', 'late');
+                INSERT INTO cost_snapshots (ts, sandbox_id) VALUES ('2026-09-01T10:00:05.5Z', 'late')`),
+  );
+  const again = await open(path);
+  expect(again.migrated).toMatchObject({ timesRewritten: 2, timesUnreadable: 1 });
+  expect(again.notices).toEqual([expect.stringContaining('1 adopted rows')]);
+  again.close();
+  const late = readAll(path, 'audit_events').filter(({ action }) => action === 'late');
+  expect(late.map(({ ts }) => ts)).toEqual(['2026-09-01T10:00:05.000000000Z', 'soon']);
+  expect(readAll(path, 'cost_snapshots').at(-1)?.ts).toBe('2026-09-01T10:00:05.500000000Z');
+  const last = await open(path);
+  expect(last.migrated).toBeUndefined();
+  expect(last.notices).toEqual([]);
+});
+
 test('leaves a ts that is no time as it is, says how many, and lists the row', async () => {
   const path = upstreamCopy();
   withNodeSqlite(path, (other) =>

@@ -19,12 +19,16 @@ export interface RewrittenTimes {
  * trailing zeros of the fraction, and `46.5Z` sorts after `46.51Z`. A text that is no time stays
  * as it is, but for bytes in it that are no UTF-8: each becomes U+FFFD, since a list goes on after a
  * text that it has read, and would look for it in vain. Must run in a transaction; holds one batch of rows at a time.
+ *
+ * @param afterId of the last row that was looked at before: then only rows without an event_id are, as no
+ *   sidecar writes them
  */
-export function rewriteTimes(connection: Connection, kind: Kind): RewrittenTimes {
+export function rewriteTimes(connection: Connection, kind: Kind, afterId?: string): RewrittenTimes {
+  const foreign = afterId === undefined ? '' : 'event_id IS NULL AND';
   const adopt = (sql: string) => prepare(connection, sql, `adopt ${kind.table}`);
   const select = adopt(
     `SELECT CAST(id AS TEXT), ts FROM ${kind.table}
-      WHERE id > CAST(? AS INTEGER) AND NOT coalesce(typeof(ts) = 'text' AND ts GLOB ?, 0)
+      WHERE ${foreign} id > CAST(? AS INTEGER) AND NOT coalesce(typeof(ts) = 'text' AND ts GLOB ?, 0)
       ORDER BY id LIMIT ${BATCH_ROWS}`,
   );
   const update = adopt(`UPDATE ${kind.table} SET ts = ? WHERE id = CAST(? AS INTEGER)`);
@@ -35,7 +39,7 @@ export function rewriteTimes(connection: Connection, kind: Kind): RewrittenTimes
   let rewritten = 0;
   let unreadable = 0;
   try {
-    let after = MIN_ID;
+    let after = afterId ?? MIN_ID;
     for (;;) {
       const batch = readBatch(select, after);
       for (const [id, text] of batch) {

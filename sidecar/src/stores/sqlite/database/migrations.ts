@@ -3,11 +3,12 @@
  * sidecar can go on writing a file that a newer one has migrated.
  */
 
-import { KINDS } from '../../../records/kinds.ts';
+import { KINDS, type Kind } from '../../../records/kinds.ts';
 import { type Connection, SqliteError } from '../engine/connection.ts';
 import { rewriteTimes } from './adoption.ts';
 import { DatabaseError } from './database-error.ts';
 import { addColumnSql, createTableSql, indexesOf } from './ddl.ts';
+import { lateRowsAfter, noteAdopted } from './late-rows.ts';
 import { type Meta, readMeta, writeMeta } from './meta.ts';
 import { readValue } from './read-rows.ts';
 import { SQLITE_CONSTRAINT, SQLITE_ERROR } from './result-codes.ts';
@@ -33,17 +34,11 @@ const MIGRATIONS: readonly Migration[] = [
   {
     version: 1,
     minWriter: 1,
-    run(connection, found) {
-      let timesRewritten = 0;
-      let timesUnreadable = 0;
-      for (const kind of KINDS) {
-        if (found.get(kind.table)?.exists !== true) continue;
-        const times = rewriteTimes(connection, kind);
-        timesRewritten += times.rewritten;
-        timesUnreadable += times.unreadable;
-      }
-      return { timesRewritten, timesUnreadable };
-    },
+    run: (connection, found) =>
+      rewriteAll(
+        connection,
+        KINDS.filter((kind) => found.get(kind.table)?.exists === true).map((kind) => [kind]),
+      ),
   },
 ];
 
@@ -81,7 +76,10 @@ export function migrate(connection: Connection, sidecarVersion: string): Migrate
     return state.missing.map((column) => addColumnSql(kind, column));
   });
   const indexes = missingIndexes(connection);
-  const upToDate = pending.length + statements.length + indexes.length === 0;
+  const isWhole = pending.length + statements.length + indexes.length === 0;
+  // Where something is missing, the next opening looks.
+  const late = isWhole ? lateRows(connection) : [];
+  const upToDate = isWhole && late.length === 0;
   if (upToDate && meta.writtenBy === sidecarVersion) return undefined;
 
   let done: Partial<Migrated> = {};
@@ -91,15 +89,38 @@ export function migrate(connection: Connection, sidecarVersion: string): Migrate
   // After the rows are rewritten: an index is built faster than it is kept up to date.
   for (const sql of indexes) change(connection, sql);
   for (const kind of KINDS) checkCollations(connection, kind);
+  if (late.length > 0) done = rewriteAll(connection, late);
   writeMeta(connection, {
     schemaVersion: Math.max(meta.schemaVersion, LATEST.version),
     minWriterVersion: Math.max(meta.minWriterVersion, LATEST.minWriter),
     writtenBy: sidecarVersion,
   });
+  if (pending.length + late.length > 0) for (const kind of KINDS) noteAdopted(connection, kind);
   connection.exec('COMMIT');
   if (upToDate) return undefined;
   const to = Math.max(meta.schemaVersion, LATEST.version);
   return { from: meta.schemaVersion, to, timesRewritten: 0, timesUnreadable: 0, ...done };
+}
+
+/** A table whose times are to be brought into the stored form, and the id after which. */
+type Rewriting = readonly [kind: Kind, afterId?: string];
+
+function lateRows(connection: Connection): Rewriting[] {
+  return KINDS.flatMap((kind): Rewriting[] => {
+    const after = lateRowsAfter(connection, kind);
+    return after === undefined ? [] : [[kind, after]];
+  });
+}
+
+function rewriteAll(connection: Connection, tables: readonly Rewriting[]): Partial<Migrated> {
+  let timesRewritten = 0;
+  let timesUnreadable = 0;
+  for (const [kind, afterId] of tables) {
+    const times = rewriteTimes(connection, kind, afterId);
+    timesRewritten += times.rewritten;
+    timesUnreadable += times.unreadable;
+  }
+  return { timesRewritten, timesUnreadable };
 }
 
 /**
