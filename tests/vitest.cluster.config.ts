@@ -18,7 +18,7 @@ export default defineConfig({
     include: ['tests/cluster/**/*.test.ts'],
     globalSetup: ['tests/cluster/support/setup.ts'],
     // Most of the time they wait for kubelet.
-    maxWorkers: 3,
+    maxWorkers: 4,
     sequence: { sequencer: LongestFirst },
     testTimeout: 300_000,
     // A cold cache builds Kubernetes first.

@@ -22,7 +22,7 @@ const ROUTER_AWAY_MS = 80_000;
 let namespace: Namespace;
 beforeAll(async () => {
   namespace = await createNamespace('helm3', 'deaths');
-  await namespace.install(RELEASE, SQLITE, ...load(50));
+  await namespace.install(RELEASE, SQLITE, ...load(100));
   await namespace.rolledOut();
 });
 afterAll(() => namespace[Symbol.asyncDispose]());

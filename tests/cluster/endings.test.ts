@@ -17,7 +17,7 @@ let namespace: Namespace;
 beforeAll(async () => {
   namespace = await createNamespace('helm3', 'endings');
   const label = `router.podLabels.drained=${namespace.name}`;
-  await namespace.install(RELEASE, [...SQLITE, label], ...load(50));
+  await namespace.install(RELEASE, [...SQLITE, label], ...load(100));
   await namespace.rolledOut();
 });
 afterAll(() => namespace[Symbol.asyncDispose]());
@@ -88,7 +88,7 @@ describe('with SQLite under load, nothing is missing and all accounts agree', ()
     await namespace.install(
       RELEASE,
       [...SQLITE, 'optional.storage.sidecar.native=false'],
-      ...load(50),
+      ...load(100),
     );
     await namespace.rolledOut();
     await using router = await followRouter(namespace);

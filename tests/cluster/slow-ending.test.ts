@@ -16,7 +16,7 @@ it('a rollout loses nothing where storage hangs until the Router has ended: the 
   const database = await server.createDatabase();
   const stringData = { dsn: dsn(database) };
   await namespace.apply({ apiVersion: 'v1', kind: 'Secret', metadata: { name: 'db' }, stringData });
-  await namespace.install(RELEASE, postgres('db'), ...load(50));
+  await namespace.install(RELEASE, postgres('db'), ...load(100));
   await namespace.rolledOut();
 
   await using router = await followRouter(namespace);

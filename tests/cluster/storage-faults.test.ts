@@ -70,8 +70,8 @@ async function expectUnharmed(namespace: Namespace, { what, begin, why, mend }: 
 
 /** Installs the release whose storage will fail, and the other one. */
 async function installBoth(namespace: Namespace, values: readonly string[]): Promise<void> {
-  await namespace.install(RELEASE, values, ...load(60));
-  await namespace.install(UNHARMED, SQLITE, ...load(60));
+  await namespace.install(RELEASE, values, ...load(100));
+  await namespace.install(UNHARMED, SQLITE, ...load(100));
   await namespace.rolledOut();
   await namespace.rolledOut(UNHARMED);
 }
