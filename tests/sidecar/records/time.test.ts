@@ -96,4 +96,16 @@ describe('a time', () => {
       '2026-11-23T09:41:46.610000000Z',
     );
   });
+
+  it('of receipt follows the clock, whether it stands still or goes back', () => {
+    const at = Date.UTC(2026, 10, 23);
+    const texts = [at, at, at + 1, at, Number.NaN, at].map((ms) => {
+      try {
+        return formatTime(ms).slice(17, 23);
+      } catch (error) {
+        return (error as Error).name;
+      }
+    });
+    expect(texts).toEqual(['00.000', '00.000', '00.001', '00.000', 'RangeError', '00.000']);
+  });
 });
