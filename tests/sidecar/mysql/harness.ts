@@ -3,23 +3,30 @@ import { pino } from 'pino';
 import { AUDIT_EVENT, type Kind } from '../../../sidecar/src/records/kinds.ts';
 import type { Item, ListQuery, Position } from '../../../sidecar/src/records/list.ts';
 import { type Rows, RowWriter } from '../../../sidecar/src/records/rows.ts';
-import { mysqlStore } from '../../../sidecar/src/stores/mysql/mysql-store.ts';
+import {
+  type MysqlStoreOptions,
+  mysqlStore,
+} from '../../../sidecar/src/stores/mysql/mysql-store.ts';
 import { type DsnSourceOptions, dsnSource } from '../../../sidecar/src/stores/server/dsn-source.ts';
 import type { Store } from '../../../sidecar/src/stores/store.ts';
 
 export const TS = '2026-11-23T09:41:46.610360000Z';
 
 /** A store that is closed when the scope is left. */
-export function storeOn(dsn: string, version?: string): Store & AsyncDisposable {
-  return storeFrom({ dsn, driver: 'mysql' }, version);
+export function storeOn(
+  dsn: string,
+  options: Partial<MysqlStoreOptions> = {},
+): Store & AsyncDisposable {
+  return storeFrom({ dsn, driver: 'mysql' }, options);
 }
 
 export function storeFrom(
   options: DsnSourceOptions,
-  version = '0.0.0-test',
+  others: Partial<MysqlStoreOptions> = {},
 ): Store & AsyncDisposable {
   const log = pino({ level: 'silent' });
-  const store = mysqlStore({ source: dsnSource(options), version, log });
+  const source = dsnSource(options);
+  const store = mysqlStore({ source, version: '0.0.0-test', log, ...others });
   return Object.assign(store, {
     [Symbol.asyncDispose]: () => store.close(AbortSignal.timeout(2_000)),
   });

@@ -1,7 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { AUDIT_EVENT, KINDS } from '../../../sidecar/src/records/kinds.ts';
+import { STEPS } from '../../../sidecar/src/stores/mysql/migrate.ts';
 import type { Store } from '../../../sidecar/src/stores/store.ts';
 import { type MariadbServer, query, startMariadb } from '../support/mariadb-server.ts';
+import { ADDING, withNewColumns } from '../support/new-columns.ts';
 import { readAll, rowsOf, storeOn } from './harness.ts';
 
 let server: MariadbServer;
@@ -148,7 +150,7 @@ describe('migrations', () => {
         other,
         "START TRANSACTION; SELECT * FROM agenttier_meta WHERE `key` = 'schema_version' FOR UPDATE",
       );
-      await using store = storeOn(dsn, '2.0.0');
+      await using store = storeOn(dsn, { version: '2.0.0' });
       let isOpen = false;
       const opening = store.open().then(() => {
         isOpen = true;
@@ -189,6 +191,60 @@ describe('migrations', () => {
   });
 });
 
+describe('columns of a newer version', () => {
+  const young = (dsn: string) => storeOn(dsn, { version: '2.0.0', steps: [...STEPS, ADDING] });
+
+  it('are added to tables that are there, whose old writers and rows go on', async () => {
+    const dsn = await fresh();
+    await using old = storeOn(dsn);
+    await old.open();
+    await old.append(rowsOf(AUDIT_EVENT, 1, () => ({ event_id: 'before' })));
+    await withNewColumns(async () => {
+      await using store = young(dsn);
+      await store.open();
+      const record = { event_id: 'with', trace: 't1', seconds: 2.5 };
+      await store.append(rowsOf(AUDIT_EVENT, 1, () => record));
+      const items = await readAll(store);
+      expect(items.map(({ event_id, trace, seconds }) => [event_id, trace, seconds])).toEqual([
+        ['before', '', 0],
+        ['with', 't1', 2.5],
+      ]);
+      expect(await readAll(store, { filters: new Map([['trace', ['t1']]]) })).toHaveLength(1);
+    });
+    expect(
+      await server.sql("SHOW INDEX FROM audit_events WHERE Key_name LIKE '%trace'", database),
+    ).toHaveLength(3);
+    await old.append(rowsOf(AUDIT_EVENT, 1, () => ({ event_id: 'after' })));
+    expect((await readAll(old)).map(({ event_id }) => event_id)).toEqual([
+      'before',
+      'with',
+      'after',
+    ]);
+    expect(
+      await server.sql("SELECT value FROM agenttier_meta WHERE `key` = 'schema_version'", database),
+    ).toEqual([{ value: '2' }]);
+  });
+
+  it('stand in new tables from the beginning', async () => {
+    const dsn = await fresh();
+    await withNewColumns(async () => {
+      await using store = young(dsn);
+      await store.open();
+      await store.append(rowsOf(AUDIT_EVENT, 1, () => ({ trace: 't1' })));
+      expect(await readAll(store)).toMatchObject([{ trace: 't1' }]);
+    });
+  });
+
+  it('may not be missing where no step is due: somebody took them away', async () => {
+    const dsn = await fresh();
+    await using store = storeOn(dsn);
+    await store.open();
+    await server.sql('ALTER TABLE audit_events DROP COLUMN details', database);
+    await using again = storeOn(dsn);
+    await expect(again.open()).rejects.toThrow('it has no column details');
+  });
+});
+
 describe('rights', () => {
   it('are enough on a migrated schema with SELECT, INSERT and UPDATE', async () => {
     const dsn = await fresh();
@@ -198,7 +254,7 @@ describe('rights', () => {
       `CREATE USER least@'%' IDENTIFIED BY 'pw';
        GRANT SELECT, INSERT, UPDATE ON ${database}.* TO least@'%'`,
     );
-    await using store = storeOn(server.dsn(database, 'least:pw'), '3.0.0');
+    await using store = storeOn(server.dsn(database, 'least:pw'), { version: '3.0.0' });
     await store.open();
     await store.probe?.();
     const rows = rowsOf(AUDIT_EVENT, 3);
@@ -247,7 +303,7 @@ describe('rights', () => {
     for (const column of ['actor', 'ts']) {
       await server.sql(`DROP INDEX audit_events_by_${column} ON audit_events`, database);
       await expectLists(running, stored);
-      await using store = storeOn(strict, '4.0.0');
+      await using store = storeOn(strict, { version: '4.0.0' });
       await store.open();
       expect(store.warnings?.()).toContainEqual(
         expect.stringMatching(

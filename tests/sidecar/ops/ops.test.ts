@@ -134,6 +134,9 @@ describe.concurrent('the listener for health and metrics', () => {
         }
       }
     }
+    for (const name of ['transient', 'unexpected', 'data']) {
+      expect(metrics.get(`agenttier_storage_failures_total{class="${name}"}`)).toBe(0);
+    }
     expect(metrics.get('agenttier_storage_up{driver="none"}')).toBe(1);
   });
 

@@ -4,9 +4,10 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { AUDIT_EVENT } from '../../../sidecar/src/records/kinds.ts';
 import { STEPS, type StepContext } from '../../../sidecar/src/stores/postgres/schema.ts';
 import type { Step } from '../../../sidecar/src/stores/server/migrations.ts';
+import { ADDING, withNewColumns } from '../support/new-columns.ts';
 import { PASSWORD, PostgresServer } from '../support/postgres-server.ts';
 import { storeAt } from '../support/postgres-store.ts';
-import { audits, eventIds, rowsOf } from './records.ts';
+import { audits, eventIds, listAll, rowsOf } from './records.ts';
 
 let server: PostgresServer;
 let database: string;
@@ -88,6 +89,76 @@ it('begins from the same state when its migration was killed half way', async ()
   await second.open();
   await second.append(audits('a'));
   await second.close(soon());
+});
+
+describe('columns of a newer version', () => {
+  it('are added to tables that are there, whose old writers and rows go on', async () => {
+    const old = storeAt(server.dsn(database), { version: '1.0.0' });
+    await old.open();
+    await old.append(audits('before'));
+    await withNewColumns(async () => {
+      const young = storeAt(server.dsn(database), { version: '2.0.0', steps: [...STEPS, ADDING] });
+      await young.open();
+      expect(young.warnings?.()).toContainEqual(
+        expect.stringContaining('CREATE INDEX CONCURRENTLY audit_events_by_trace'),
+      );
+      await young.append(rowsOf(AUDIT_EVENT, { event_id: 'with', trace: 't1', seconds: 2.5 }));
+      const { items } = await listAll(young);
+      expect(items.map(({ event_id, trace, seconds }) => [event_id, trace, seconds])).toEqual([
+        ['before', '', 0],
+        ['with', 't1', 2.5],
+      ]);
+      const traced = await listAll(young, { filters: new Map([['trace', ['t1']]]) });
+      expect(traced.items).toHaveLength(1);
+      await young.close(soon());
+    });
+    await old.append(audits('after'));
+    expect(await eventIds(old)).toEqual(['before', 'with', 'after']);
+    expect(await meta()).toMatchObject({ schema_version: '2', written_by: '2.0.0' });
+    await old.close(soon());
+  });
+
+  it('stand in new tables from the beginning', async () => {
+    await withNewColumns(async () => {
+      const store = storeAt(server.dsn(database), { steps: [...STEPS, ADDING] });
+      await store.open();
+      await store.append(rowsOf(AUDIT_EVENT, { trace: 't1' }));
+      expect((await listAll(store)).items).toMatchObject([{ trace: 't1' }]);
+      await store.close(soon());
+    });
+  });
+
+  it('are asked of the owner by whoever may not add them, and nothing is changed', async () => {
+    const owner = storeAt(server.dsn(database));
+    await owner.open();
+    await owner.close(soon());
+    const role = `role_${database}`;
+    await server.createRole(role);
+    await server.query(
+      `GRANT SELECT, INSERT ON ALL TABLES IN SCHEMA public TO ${role};
+       GRANT UPDATE ON agenttier_meta TO ${role}`,
+      database,
+    );
+    await withNewColumns(async () => {
+      const store = storeAt(server.dsn(database, { user: role }), { steps: [...STEPS, ADDING] });
+      await expect(store.open()).rejects.toMatchObject({
+        message: expect.stringContaining('insufficient privilege'),
+        hint: expect.stringContaining("with another role's DSN first"),
+      });
+      await store.close(soon());
+    });
+    expect(await meta()).toMatchObject({ schema_version: '1' });
+  });
+
+  it('may not be missing where no step is due: somebody took them away', async () => {
+    const store = storeAt(server.dsn(database));
+    await store.open();
+    await store.close(soon());
+    await server.query('ALTER TABLE audit_events DROP COLUMN details', database);
+    const again = storeAt(server.dsn(database));
+    await expect(again.open()).rejects.toThrow('it has no column details');
+    await again.close(soon());
+  });
 });
 
 describe('in a rolling upgrade', () => {

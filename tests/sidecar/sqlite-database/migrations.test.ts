@@ -1,7 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { AUDIT_EVENT, KINDS } from '../../../sidecar/src/records/kinds.ts';
-import { open, rowsOf, temporaryPath, upstreamCopy, withNodeSqlite } from './harness.ts';
+import type { ListQuery } from '../../../sidecar/src/records/list.ts';
+import { withNewColumns } from '../support/new-columns.ts';
+import { listAll, open, rowsOf, temporaryPath, upstreamCopy, withNodeSqlite } from './harness.ts';
 
 function meta(path: string): Record<string, unknown> {
   return withNodeSqlite(path, (other) => {
@@ -212,4 +214,33 @@ test('a file of upstream’s stays one that an older sidecar and upstream’s re
   const upstreamsQuery = `SELECT id, ts, actor, action, resource, sandbox_id, details
     FROM audit_events WHERE actor = 'user-1@example.com' ORDER BY ts DESC LIMIT 5`;
   expect(withNodeSqlite(path, (other) => other.prepare(upstreamsQuery).all())).toHaveLength(5);
+});
+
+const AUDITS: ListQuery = { kind: AUDIT_EVENT, filters: new Map(), order: 'asc', limit: 100 };
+
+test('columns of a newer version are added, and the older one goes on writing', async () => {
+  const path = temporaryPath();
+  await open(path).then((database) => {
+    database.append(rowsOf(AUDIT_EVENT, [{ event_id: 'before' }]));
+    database.close();
+  });
+  await withNewColumns(async () => {
+    const database = await open(path);
+    database.append(rowsOf(AUDIT_EVENT, [{ event_id: 'with', trace: 't1', seconds: 2.5 }]));
+    expect(
+      listAll(database, AUDITS).map(({ event_id, trace, seconds }) => [event_id, trace, seconds]),
+    ).toEqual([
+      ['before', '', 0],
+      ['with', 't1', 2.5],
+    ]);
+    database.close();
+  });
+  const database = await open(path);
+  database.append(rowsOf(AUDIT_EVENT, [{ event_id: 'after' }]));
+  expect(listAll(database, AUDITS).map(({ event_id }) => event_id)).toEqual([
+    'before',
+    'with',
+    'after',
+  ]);
+  database.close();
 });

@@ -16,6 +16,7 @@ import { describe, expect, it } from 'vitest';
 import { AUDIT_EVENT } from '../../../sidecar/src/records/kinds.ts';
 import type { ListQuery } from '../../../sidecar/src/records/list.ts';
 import { lowSpaceWarning } from '../../../sidecar/src/stores/sqlite/volume.ts';
+import { UPSTREAM } from '../sqlite-database/harness.ts';
 import { auditRows, databasePath, storedIds, testStore, until } from '../support/sqlite-store.ts';
 
 function integrityOf(path: string): unknown {
@@ -54,6 +55,22 @@ describe('the SQLite store', () => {
     await store.open();
     await store.close(soon());
     expect(log.read()).toMatch(`cannot remove the directory ${path}-shm: ENOTEMPTY`);
+  });
+
+  it('says what it did to a file of another form, and nothing of one in order', async () => {
+    const path = databasePath();
+    copyFileSync(UPSTREAM, path);
+    const opened = async () => {
+      const log = new PassThrough({ encoding: 'utf8' });
+      const store = testStore(path, { log });
+      await store.open();
+      await store.close(soon());
+      return String(log.read());
+    };
+    expect(await opened()).toMatch(
+      /"from":0,"to":1,"times_rewritten":\d\d+,.*migrated the database/,
+    );
+    expect(await opened()).not.toContain('migrated');
   });
 
   it('does not work on a list that nobody waits for', async () => {

@@ -82,7 +82,7 @@ function state(status: StorageStatus, failures: Recorder['failures']): Family[] 
   const failed = counter(
     `${PREFIX}failures_total`,
     'Calls to the store that failed, by class.',
-    Object.entries(failures).map(([reason, value]) => sample({ reason }, value)),
+    Object.entries(failures).map(([name, value]) => sample({ class: name }, value)),
   );
   if (lastWriteAgeSeconds === null) return [up, failed];
   const age = gauge(

@@ -3,7 +3,9 @@
  * other programs read them.
  */
 
+import { EVENT_ID_MAX } from '../../records/event-id.ts';
 import type { Column, Kind } from '../../records/kinds.ts';
+import { MAX_TIME } from '../../records/time.ts';
 import { META_TABLE } from '../server/migrations.ts';
 
 /**
@@ -25,9 +27,9 @@ const TEXT_BYTES = 65_535;
 function typeSql(column: Column, collation: Collation): string {
   switch (column.type) {
     case 'time':
-      return `VARCHAR(30) ${ASCII} NOT NULL`;
+      return `VARCHAR(${MAX_TIME.length}) ${ASCII} NOT NULL`;
     case 'event_id':
-      return `VARCHAR(128) ${ASCII} NULL`;
+      return `VARCHAR(${EVENT_ID_MAX}) ${ASCII} NULL`;
     case 'number':
       return 'DOUBLE NULL';
     case 'text': {
@@ -77,6 +79,11 @@ export function createTableSql(kind: Kind, collation: Collation): string {
     `CREATE TABLE ${kind.table} (\n  ${lines.join(',\n  ')}\n)` +
     ' ENGINE = InnoDB ROW_FORMAT = DYNAMIC'
   );
+}
+
+/** Adds a column that a table of an older version lacks; from MySQL 8 and MariaDB 10.3 on no row is touched. */
+export function addColumnSql(kind: Kind, column: Column, collation: Collation): string {
+  return `ALTER TABLE ${kind.table} ADD ${column.name} ${typeSql(column, collation)}`;
 }
 
 export function addIndexSql(kind: Kind, index: Index): string {

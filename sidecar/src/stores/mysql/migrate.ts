@@ -10,6 +10,7 @@ import {
   LOCKED_KEY,
   META_TABLE,
   type Meta,
+  mayLackColumns,
   metaAfter,
   metaRows,
   NEVER_MIGRATED,
@@ -18,10 +19,17 @@ import {
   type Step,
 } from '../server/migrations.ts';
 import { StoreError } from '../store-error.ts';
-import { addIndexSql, COLLATIONS, type Collation, CREATE_META_SQL, createTableSql } from './ddl.ts';
+import {
+  addColumnSql,
+  addIndexSql,
+  COLLATIONS,
+  type Collation,
+  CREATE_META_SQL,
+  createTableSql,
+} from './ddl.ts';
 import { errorNumber } from './errors.ts';
 import type { Session } from './session.ts';
-import { checkTables } from './table-check.ts';
+import { checkTables, isWhole, type TableState } from './table-check.ts';
 
 /** An index on a large table takes its time. */
 const DDL_MS = 3_600_000;
@@ -38,9 +46,13 @@ const EXISTS: ReadonlySet<number> = new Set([1050, 1060, 1061]);
 /** No right to the table, to the database, or of the server's. */
 const REFUSED: ReadonlySet<number> = new Set([1142, 1044, 1227]);
 
-const STEPS: readonly Step<Session>[] = [
-  { version: 1, minWriter: 1, run: async (session) => void (await completeTables(session)) },
-];
+export const STEPS: readonly Step<Session>[] = [{ version: 1, minWriter: 1 }];
+
+export interface SchemaOptions {
+  /** Of this build. */
+  readonly version: string;
+  readonly steps?: readonly Step<Session>[];
+}
 
 /** What a migration did, for the log. */
 export interface Migrated {
@@ -57,7 +69,7 @@ export interface Schema {
 }
 
 interface Completed {
-  /** Whether a table or an index was made. */
+  /** Whether a table, a column or an index was made. */
   readonly changed: boolean;
   readonly warnings: readonly string[];
 }
@@ -68,26 +80,26 @@ interface Completed {
  * finds missing is warned of: records are worth more than the speed of lists.
  *
  * @param another connects once more, to the same server
- * @param writtenBy version of this build
  * @throws the driver's error, or a StoreError when the database cannot be used
  */
 export async function migrate(
   session: Session,
   another: () => Promise<Session>,
-  writtenBy: string,
+  { version, steps = STEPS }: SchemaOptions,
 ): Promise<Schema> {
-  const before = await look(session);
+  const before = await look(session, steps);
   if (!before.isDue) return { warnings: [] };
   const locker = await another();
   try {
     await lockVersion(session, locker);
-    const { meta, isDue } = await look(session);
+    const { meta, isDue, tables } = await look(session, steps);
     if (!isDue) return { warnings: [] };
-    const due = dueSteps(meta, STEPS);
-    for (const step of due) await step.run(session);
-    const { changed, warnings } = await completeTables(session);
+    const { changed, warnings } = await completeTables(session, tables);
+    const due = dueSteps(meta, steps);
+    for (const step of due) await step.run?.(session);
     if (!changed && due.length === 0) return { warnings };
-    const after = metaAfter(meta, STEPS, writtenBy);
+    await checkTables(session, false);
+    const after = metaAfter(meta, steps, version);
     for (const [key, value] of metaRows(after)) await writeMeta(locker, key, value);
     await locker.run('COMMIT');
     return { migrated: { from: meta.schemaVersion, to: after.schemaVersion }, warnings };
@@ -97,12 +109,11 @@ export async function migrate(
 }
 
 /** @throws {StoreError} for a database that this build must not write */
-async function look(session: Session): Promise<{ meta: Meta; isDue: boolean }> {
-  const meta = await metaOf(session);
-  refuseOldWriter(meta, STEPS);
-  const tables = await checkTables(session);
-  const isComplete = tables.every(({ exists, missingIndexes }) => exists && !missingIndexes[0]);
-  return { meta, isDue: !isComplete || dueSteps(meta, STEPS).length > 0 };
+async function look(session: Session, steps: readonly Step<Session>[]) {
+  const meta: Meta = await metaOf(session);
+  refuseOldWriter(meta, steps);
+  const tables = await checkTables(session, mayLackColumns(meta, steps));
+  return { meta, tables, isDue: !tables.every(isWhole) || dueSteps(meta, steps).length > 0 };
 }
 
 async function metaOf(session: Session): Promise<Meta> {
@@ -164,17 +175,17 @@ async function advise(locker: Session): Promise<void> {
   }
 }
 
-async function completeTables(session: Session): Promise<Completed> {
-  const tables = await checkTables(session);
+async function completeTables(session: Session, tables: readonly TableState[]): Promise<Completed> {
   const warnings: string[] = [];
-  if (tables.every(({ exists, missingIndexes }) => exists && !missingIndexes[0])) {
-    return { changed: false, warnings };
-  }
+  if (tables.every(isWhole)) return { changed: false, warnings };
   const collation = await chooseCollation(session);
   let changed = false;
-  for (const { kind, exists, missingIndexes } of tables) {
-    if (!exists) {
-      await change(session, createTableSql(kind, collation));
+  for (const { kind, exists, missingColumns, missingIndexes } of tables) {
+    const statements = exists
+      ? missingColumns.map((column) => addColumnSql(kind, column, collation))
+      : [createTableSql(kind, collation)];
+    for (const sql of statements) {
+      await change(session, sql);
       changed = true;
     }
     for (const index of missingIndexes) {

@@ -4,6 +4,7 @@ import type { Rows } from '../../records/rows.ts';
 import type { Log } from '../../telemetry/log.ts';
 import { atHost, type DialTarget, dial } from '../server/dial.ts';
 import type { DsnSource } from '../server/dsn-source.ts';
+import type { Step } from '../server/migrations.ts';
 import type { Appended, Gauge, Store } from '../store.ts';
 import { StoreError } from '../store-error.ts';
 import { trialRows } from '../trial-rows.ts';
@@ -21,6 +22,8 @@ export interface MysqlStoreOptions {
   /** Of this build. */
   readonly version: string;
   readonly log: Log;
+  /** Of the schema, in place of this build's. */
+  readonly steps?: readonly Step<Session>[];
 }
 
 /** Creates the store that keeps records in MySQL, MariaDB or what speaks their protocol. */
@@ -88,7 +91,7 @@ class MysqlStore implements Store {
     let schema: Schema;
     try {
       const again = async () => (await this.#connectOne(target, dsn, 'write')).session;
-      schema = await migrate(session, again, this.#options.version);
+      schema = await migrate(session, again, this.#options);
       this.#refuseIfEnded();
     } catch (error) {
       session.destroy();

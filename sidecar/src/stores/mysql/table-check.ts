@@ -1,6 +1,8 @@
 /** Looks whether tables that are there can be used, or were made by another program. */
 
+import { EVENT_ID_MAX } from '../../records/event-id.ts';
 import { type Column, KINDS, type Kind } from '../../records/kinds.ts';
+import { MAX_TIME } from '../../records/time.ts';
 import { StoreError } from '../store-error.ts';
 import { COLLATIONS, type Index, indexesOf } from './ddl.ts';
 import type { Row, Session } from './session.ts';
@@ -9,6 +11,7 @@ import type { Row, Session } from './session.ts';
 export interface TableState {
   readonly kind: Kind;
   readonly exists: boolean;
+  readonly missingColumns: readonly Column[];
   readonly missingIndexes: readonly Index[];
 }
 
@@ -38,27 +41,35 @@ const COLUMNS_SQL = `SELECT table_name, column_name, data_type, character_maximu
 const INDEXES_SQL = `SELECT table_name, index_name, non_unique, column_name, sub_part
   FROM information_schema.statistics WHERE ${HERE} ORDER BY table_name, index_name, seq_in_index`;
 
+/** Whether nothing is missing. */
+export function isWhole({ exists, missingColumns, missingIndexes }: TableState): boolean {
+  return exists && missingColumns.length + missingIndexes.length === 0;
+}
+
 /**
  * Looks into the catalogue. Columns beyond ours are welcome as long as a row can be inserted without
  * them.
  *
+ * @param mayLack whether columns of ours may be missing
  * @throws {StoreError} when a table cannot be used, naming what is in the way
  */
-export async function checkTables(session: Session): Promise<TableState[]> {
+export async function checkTables(session: Session, mayLack: boolean): Promise<TableState[]> {
   const tables = await session.execute(TABLES_SQL);
   const columns = await session.execute(COLUMNS_SQL);
   const indexes = await session.execute(INDEXES_SQL);
   return KINDS.map((kind) => {
     const found = tables.rows.find(([table]) => table === kind.table);
-    if (found === undefined) return { kind, exists: false, missingIndexes: [] };
+    if (found === undefined) return { kind, exists: false, missingColumns: [], missingIndexes: [] };
     if (found[1] !== 'BASE TABLE') throw foreign(kind, 'it is not a table');
     if (String(found[2]).toLowerCase() !== 'innodb') {
       throw foreign(kind, 'its engine is not InnoDB, which alone has transactions');
     }
     const of = ([table]: Row) => table === kind.table;
-    checkColumns(kind, columnsOf(columns.rows.filter(of)));
+    const present = columnsOf(columns.rows.filter(of));
+    checkColumns(kind, present, mayLack);
+    const missingColumns = kind.columns.filter(({ name }) => !present.has(name));
     const missingIndexes = checkIndexes(kind, indexesFound(indexes.rows.filter(of)));
-    return { kind, exists: true, missingIndexes };
+    return { kind, exists: true, missingColumns, missingIndexes };
   });
 }
 
@@ -90,13 +101,14 @@ function indexesFound(rows: readonly Row[]): Map<string, FoundIndex> {
   return indexes;
 }
 
-function checkColumns(kind: Kind, found: ReadonlyMap<string, FoundColumn>): void {
+function checkColumns(kind: Kind, found: ReadonlyMap<string, FoundColumn>, mayLack: boolean): void {
   const id = found.get('id');
   if (id?.type !== 'bigint' || !id.extra.includes('auto_increment')) {
     throw foreign(kind, 'id is not a BIGINT AUTO_INCREMENT');
   }
   for (const column of kind.columns) {
     const there = found.get(column.name);
+    if (there === undefined && mayLack) continue;
     if (there === undefined) throw foreign(kind, `it has no column ${column.name}`);
     const wrong = wrongColumn(column, there);
     if (wrong !== undefined) throw foreign(kind, `${column.name} ${wrong}`);
@@ -115,7 +127,7 @@ function wrongColumn(column: Column, there: FoundColumn): string | undefined {
       return there.type === 'double' ? undefined : 'is not DOUBLE';
     case 'time':
     case 'event_id': {
-      const length = column.type === 'time' ? 30 : 128;
+      const length = column.type === 'time' ? MAX_TIME.length : EVENT_ID_MAX;
       const fits = there.type === 'varchar' && there.maxLength >= length;
       if (fits && there.charset === 'ascii' && there.collation === 'ascii_bin') return undefined;
       return `is not VARCHAR(${length}) COLLATE ascii_bin`;

@@ -51,6 +51,11 @@ export function createTableSql(kind: Kind, names: Names): string {
   return `CREATE TABLE ${names.table(kind.table)} (\n${[id, ...columns].join(',\n')}\n)`;
 }
 
+/** Adds a column that a table of an older version lacks; no row is rewritten for it. */
+export function addColumnSql(kind: Kind, column: Column, names: Names): string {
+  return `ALTER TABLE ${names.table(kind.table)} ADD COLUMN ${column.name} ${TYPES[column.type]}`;
+}
+
 export function createMetaSql(names: Names): string {
   return `CREATE TABLE ${names.meta} (\n  key ${TEXT} PRIMARY KEY,\n  value TEXT\n)`;
 }

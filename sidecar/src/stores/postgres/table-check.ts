@@ -14,13 +14,20 @@ const TYPES: Readonly<Record<Column['type'], readonly string[]>> = {
   number: ['double precision'],
 };
 
+/** Columns of the kind that the table lacks. */
+export function missingColumns({ kind, columns }: FoundTable): Column[] {
+  const present = new Set(columns.map(({ name }) => name));
+  return kind.columns.filter(({ name }) => !present.has(name));
+}
+
 /**
  * Refuses a table whose rows would be lost, altered or listed in a wrong order. Columns beyond ours
  * are welcome as long as a row can be inserted without them.
  *
+ * @param mayLack whether columns of ours may be missing
  * @throws {StoreError} naming what is in the way
  */
-export function checkTable(table: FoundTable): void {
+export function checkTable(table: FoundTable, mayLack: boolean): void {
   const { kind, relkind, unlogged, columns, indexes } = table;
   const refuse = (why: string): never => {
     throw new StoreError(`the table ${kind.table} in this database cannot be used: ${why}`, {
@@ -38,6 +45,7 @@ export function checkTable(table: FoundTable): void {
   else if (!id.hasDefault) refuse('its id has no sequence');
   for (const column of kind.columns) {
     const found = columns.find(({ name }) => name === column.name);
+    if (found === undefined && mayLack) continue;
     const why = found === undefined ? `it has no column ${column.name}` : unfit(column, found);
     if (why !== undefined) refuse(why);
   }

@@ -25,10 +25,10 @@ export interface Step<Context> {
   /** Oldest schema version whose sidecar may still write after this step. */
   readonly minWriter: number;
   /**
-   * Idempotent: looks at the catalogue first, since a step may have been cut short, and since
-   * `CREATE ... IF NOT EXISTS` asks for the right to create even where the table is there.
+   * Changes data; tables and columns that are missing are made before, from the kinds. Idempotent,
+   * since a step may have been cut short.
    */
-  run(context: Context): Promise<void>;
+  run?(context: Context): Promise<void>;
 }
 
 export const NEVER_MIGRATED: Meta = {
@@ -83,6 +83,14 @@ export function dueSteps<Context>(
   steps: readonly Step<Context>[],
 ): readonly Step<Context>[] {
   return steps.filter((step) => step.version > meta.schemaVersion);
+}
+
+/**
+ * Whether columns of ours may be missing, because they are about to be added. Where no step is due,
+ * or none of ours ever ran, a table without them is not ours, or somebody took them away.
+ */
+export function mayLackColumns(meta: Meta, steps: readonly Step<never>[]): boolean {
+  return meta.schemaVersion > 0 && dueSteps(meta, steps).length > 0;
 }
 
 /**

@@ -278,6 +278,11 @@ class SqliteStore implements Store {
     this.#workersStarted += 1;
     this.#opened = await worker.request({ op: 'open' });
     this.#checkInFull = false;
+    const { migrated } = this.#opened;
+    if (migrated !== undefined) {
+      const { from, to, timesRewritten: times_rewritten } = migrated;
+      this.#log.info({ path, from, to, times_rewritten }, 'migrated the database');
+    }
     this.#log.info({ path, worker: this.#workersStarted }, 'database is open');
   }
 

@@ -24,9 +24,12 @@ interface Migration {
 
 /** What a migration did, for the log. */
 export interface Migrated {
+  /** Versions of the schema. */
   readonly from: number;
   readonly to: number;
+  /** Rows whose time was brought into the stored form. */
   readonly timesRewritten: number;
+  /** Rows whose time is none, and stays as it is. */
   readonly timesUnreadable: number;
 }
 

@@ -7,6 +7,7 @@ import { KINDS } from '../../../records/kinds.ts';
 import type { ListQuery, Page } from '../../../records/list.ts';
 import type { Appended } from '../../store.ts';
 import { StoreError, type StoreErrorClass } from '../../store-error.ts';
+import type { Migrated } from '../database/migrations.ts';
 import type { VerifyReport } from '../database/verify.ts';
 import type { FileIdentity } from '../files/file-identity.ts';
 
@@ -67,6 +68,8 @@ export interface Opened {
   readonly file: FileIdentity;
   /** Its WAL, for the same. */
   readonly wal: FileIdentity | undefined;
+  /** What the opening did to the file; undefined when it was up to date. */
+  readonly migrated: Migrated | undefined;
 }
 
 export interface Slice {

@@ -49,9 +49,9 @@ async function openDatabase(
     onNotice,
     beforeWrite,
   });
-  const { file, wal } = database;
+  const { file, wal, migrated } = database;
   return {
-    opened: { file, wal },
+    opened: { file, wal, migrated },
     get figures() {
       return database.figures;
     },
