@@ -24,17 +24,22 @@ export class BodyBudget {
   }
 }
 
-/** The part of the budget that one body holds. */
+/** The part of the budget that one body holds, until it is released for good. */
 export class Reservation {
   readonly #budget: BodyBudget;
   #held = 0;
+  #isReleased = false;
 
   constructor(budget: BodyBudget) {
     this.#budget = budget;
   }
 
-  /** Grows to that many bytes in all; false where the budget does not allow it. */
+  /**
+   * Grows to that many bytes in all; false where the budget does not allow it, and once it was
+   * released: nobody would give back what is taken after that.
+   */
   cover(bytes: number): boolean {
+    if (this.#isReleased) return false;
     const more = bytes - this.#held;
     if (more <= 0) return true;
     if (!this.#budget.take(more)) return false;
@@ -46,5 +51,6 @@ export class Reservation {
   release(): void {
     this.#budget.give(this.#held);
     this.#held = 0;
+    this.#isReleased = true;
   }
 }

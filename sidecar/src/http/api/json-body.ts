@@ -19,7 +19,7 @@ export const TOO_MANY: Problem = {
 };
 
 /** For the records that are read in one go: most requests hold one. */
-const ONE_RECORD = new RowWriter();
+let oneRecord = new RowWriter();
 const scan = new ValueScan();
 
 /**
@@ -45,9 +45,15 @@ export function readJson(
   }
 
   if (!scan.run(bytes, start, bytes.length)) return malformed(NOT_JSON);
-  const intake = new Intake(kind, track, ONE_RECORD);
-  const wrong = intake.add(bytes, start, bytes.length, scan);
-  return wrong === NOT_JSON ? malformed(NOT_JSON) : intake.take();
+  const intake = new Intake(kind, track, oneRecord);
+  try {
+    const wrong = intake.add(bytes, start, bytes.length, scan);
+    return wrong === NOT_JSON ? malformed(NOT_JSON) : intake.take();
+  } catch (error) {
+    // It may hold half a row, which the next request's would follow.
+    oneRecord = new RowWriter();
+    throw error;
+  }
 }
 
 /** Takes the array apart and parses its elements one by one, so that no parse is long. */
@@ -66,13 +72,12 @@ async function readArray(
       if (!scan.run(bytes, at, bytes.length)) return malformed(NOT_JSON);
       const { end } = scan;
       if (intake.add(bytes, at, end, scan) === NOT_JSON) return malformed(NOT_JSON);
+      if (!reservation.cover(intake.rowBytes)) return NO_BUDGET;
       at = skipSpace(bytes, end, bytes.length);
       if (bytes[at] === CLOSE_BRACKET) break;
       if (bytes[at] !== COMMA) return malformed(NOT_JSON);
       at = skipSpace(bytes, at + 1, bytes.length);
-      if (!turns.over) continue;
-      if (!reservation.cover(intake.rowBytes)) return NO_BUDGET;
-      await turns.next();
+      if (turns.over) await turns.next();
     }
   }
   const rest = skipSpace(bytes, at + 1, bytes.length);

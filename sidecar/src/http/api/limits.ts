@@ -23,9 +23,10 @@ export const MAX_RECORD_DEPTH = 32;
 
 /**
  * Bodies being read or parsed at a time, or the rows made of them where these are more, all together:
- * bounds the memory that both hold to twice as much.
+ * bounds the memory that both hold to some three times as much, and fits beside a full queue in the
+ * chart's limit of memory. One request's rows are 14 MiB at most, so that a lone one always has room.
  */
-export const BODIES_IN_FLIGHT_BYTES = 32 * 1024 * 1024;
+export const BODIES_IN_FLIGHT_BYTES = 16 * 1024 * 1024;
 
 /** How long the thread may work on one body before others have their turn. */
 export const SLICE_MS = 10;

@@ -38,51 +38,63 @@ export function readNdjson(
   const lines = new Lines();
   let bytes = 0;
   let records = 0;
+  /** Decided: what a turn that is still due would read is of no use any more. */
+  let isOver = false;
 
   const stop = readChunks(incoming, {
     take(chunk) {
       bytes += chunk.length;
       const problem = admit(reservation, bytes);
-      if (problem !== undefined) return refuse(problem);
+      if (problem !== undefined) {
+        refuse(problem);
+        return;
+      }
       turns.begin();
       lines.feed(chunk);
       return addLines();
     },
     end() {
-      if (add(lines.takeRest())) resolve(records === 0 ? EMPTY_BODY : intake.take());
+      try {
+        if (add(lines.takeRest())) resolve(records === 0 ? EMPTY_BODY : intake.take());
+      } catch (error) {
+        fail(error);
+      }
     },
   });
-  incoming.on('error', () => resolve(BROKEN_OFF));
+  incoming.on('error', () => refuse(BROKEN_OFF));
   return promise;
 
   /** Adds the lines of the chunk, in several turns where they take long. */
   function addLines(): void | Promise<void> {
+    if (isOver) return;
     try {
       for (let line = lines.next(); line !== undefined; line = lines.next()) {
         if (!add(line)) return;
-        if (!turns.over) continue;
-        if (!reservation.cover(intake.rowBytes)) return refuse(NO_BUDGET);
-        return turns.next().then(addLines);
+        if (turns.over) return turns.next().then(addLines);
       }
     } catch (error) {
-      stop();
-      reject(error);
+      fail(error);
     }
   }
 
-  /** @returns false where the line is one too many */
+  /** @returns false where the line is one too many, or its row has no room */
   function add(line: Buffer): boolean {
-    if (intake.full && !isBlank(line)) {
-      refuse(TOO_MANY);
-      return false;
-    }
+    if (intake.full && !isBlank(line)) return refuse(TOO_MANY);
     if (addLine(intake, line)) records += 1;
-    return true;
+    return reservation.cover(intake.rowBytes) || refuse(NO_BUDGET);
   }
 
-  function refuse(problem: Problem): void {
+  function refuse(problem: Problem): false {
+    isOver = true;
     stop();
     resolve(problem);
+    return false;
+  }
+
+  function fail(error: unknown): void {
+    isOver = true;
+    stop();
+    reject(error);
   }
 }
 
