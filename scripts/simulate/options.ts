@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { parseTime } from '../../sidecar/src/records/time.ts';
 
 export interface Options {
   readonly sandboxes: number;
@@ -113,8 +114,10 @@ function rate(text: string): number | undefined {
 
 /** Years 1970 to 2200: simulated time is kept in microseconds. */
 function start(text: string): number {
-  const isTime = /^\d{4}-\d{2}-\d{2}([Tt]\d{2}:\d{2}(:\d{2}(\.\d+)?)?([Zz]|[+-]\d{2}:\d{2}))?$/;
-  const value = isTime.test(text) ? Date.parse(text) : Number.NaN;
+  const form = /^([\d-]+)(?:[Tt](\d{2}:\d{2})(:\d{2}(?:\.\d+)?)?([Zz]|[+-]\d{2}:\d{2}))?$/;
+  const [, date, time = '00:00', seconds = ':00', offset = 'Z'] = form.exec(text) ?? [];
+  // Date.parse alone would take the 30th of February for the 2nd of March.
+  const value = Date.parse(parseTime(`${date}T${time}${seconds}${offset}`) ?? '');
   if (value >= 0 && value < Date.UTC(2200, 0, 1)) return value;
   throw new UsageError(
     `--start must be a date or an RFC 3339 time between 1970 and 2199, such as ` +

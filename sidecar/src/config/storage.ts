@@ -112,6 +112,10 @@ function wrongPath(path: string): string | undefined {
   if (/@\w*\(|^[^/]*:[^/]*@|\bpassword\s*=/i.test(path)) {
     return `is ${shown(path)}: a DSN by its look; give the path of a file, and a DSN in ${DSN.name}`;
   }
+  if (path !== path.trim()) {
+    return 'begins or ends with white space, which would be part of the name; remove it';
+  }
+  if (path.endsWith('/')) return `is ${shown(path)}: a directory; give the path of a file`;
   return undefined;
 }
 

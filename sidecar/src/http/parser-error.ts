@@ -11,6 +11,8 @@ const LINGER_MS = 1_000;
 const LENGTH_DETAIL =
   'the length of the body is not clear: send one Content-Length, or Transfer-Encoding: chunked';
 
+const HEADERS_DETAIL = `the request's line and headers exceed ${MAX_HEADER_BYTES} bytes; ask for fewer filter values at a time`;
+
 interface HttpSocket extends Duplex {
   readonly bytesRead?: number;
   /** Node's own name for the answer under way on a connection; its default handler looks too. */
@@ -42,7 +44,7 @@ export function answerParserErrors(server: Server): void {
 function problemOf(code: string | undefined): Problem {
   switch (code) {
     case 'HPE_HEADER_OVERFLOW':
-      return { status: 431, detail: `the headers exceed ${MAX_HEADER_BYTES} bytes` };
+      return { status: 431, detail: HEADERS_DETAIL };
     case 'HPE_CHUNK_EXTENSIONS_OVERFLOW':
       return { status: 413, detail: 'the chunk extensions are too large' };
     case 'ERR_HTTP_REQUEST_TIMEOUT':

@@ -47,10 +47,11 @@ export function application(routes: readonly Route[]): Application {
     allowed.set(path, others === undefined ? methods : `${others}, ${methods}`);
   }
 
+  const paths = [...allowed.keys()].join(', ');
   app.notFound((c) => {
     const allow = allowed.get(c.req.path);
     if (allow === undefined) {
-      c.env.problem({ status: 404, detail: 'no such resource' });
+      c.env.problem({ status: 404, detail: `no such resource; there are ${paths}` });
     } else {
       const detail = `this resource answers ${allow}`;
       c.env.problem({ status: 405, detail, headers: { Allow: allow } });

@@ -3,7 +3,7 @@ export type Mode = 'run' | 'check' | 'verify' | 'version' | 'help';
 
 export const USAGE = `Usage: sidecar [--check | --verify | --version | --help]
 
-Without an argument it runs, configured by STORAGE_ variables, until SIGTERM or SIGINT.
+Without an argument it runs, configured by STORAGE_ variables, until SIGTERM, SIGINT or SIGHUP.
 
   --check    say what is wrong with the configuration; exit 0 if nothing is, else 2
   --verify   check the closed database at STORAGE_SQLITE_PATH in full; exit 0 if it is sound, else 1

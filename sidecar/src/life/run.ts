@@ -19,7 +19,7 @@ const FOREVER_MS = 2 ** 31 - 1;
 const SAME_WISH_MS = 1_000;
 
 /**
- * Runs until SIGTERM or SIGINT, and ends by nothing else. The first signal begins the orderly
+ * Runs until SIGTERM, SIGINT or SIGHUP (a terminal that is closed), and ends by nothing else. The first signal begins the orderly
  * shutdown, another one, a second later or more, ends at once.
  */
 export async function run(loaded: Loaded): Promise<void> {
@@ -47,8 +47,7 @@ export async function run(loaded: Loaded): Promise<void> {
       await end(sink, 1, false);
     }
   }
-  process.on('SIGTERM', onSignal);
-  process.on('SIGINT', onSignal);
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP']) process.on(signal, onSignal);
 
   log.info({ version: VERSION, node: process.version, pid: process.pid }, 'starting');
   for (const error of loaded.errors) log.error(error);

@@ -145,6 +145,9 @@ describe('storage is down', () => {
     ],
     ['the driver is blank', { STORAGE_DRIVER: ' ' }, 'unknown', ['STORAGE_DRIVER']],
     ['the path is blank', { STORAGE_SQLITE_PATH: ' ' }, 'sqlite', ['STORAGE_SQLITE_PATH is blank']],
+    ['the path ends in a newline', { STORAGE_SQLITE_PATH: '/a.db\n' }, 'sqlite', ['white space']],
+    ['the path begins with a blank', { STORAGE_SQLITE_PATH: ' /a.db' }, 'sqlite', ['white space']],
+    ['the path is a directory', { STORAGE_SQLITE_PATH: '/data/' }, 'sqlite', ['a directory']],
     [
       'the path is no file',
       { STORAGE_SQLITE_PATH: ':memory:' },

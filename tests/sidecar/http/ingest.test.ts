@@ -106,6 +106,19 @@ test.each([
   expect(api.recorder.ledger.received[0]).toBe(0);
 });
 
+test('says at which record an array is broken, and nothing of its content', async () => {
+  const api = await TestApi.start(noopStore());
+  const record = '{"action":"a","resource":"r"}';
+  const detailOf = async (body: string) => JSON.parse((await api.post(body)).text).detail;
+  const broken = (record: number) =>
+    `the body is not valid JSON, in or after its record ${record}, from 0`;
+  expect(await detailOf(`[${record},${record},{"action":"a" "resource":"r"}]`)).toBe(broken(2));
+  expect(await detailOf(`[${record} ${record}]`)).toBe(broken(0));
+  expect(await detailOf(`[${record},]`)).toBe(broken(1));
+  expect(await detailOf(`[${record}`)).toBe(broken(0));
+  expect(await detailOf(`[${record}] x`)).toBe('the body is not valid JSON');
+});
+
 test('refuses malformed UTF-8, and names a byte order mark', async () => {
   const api = await TestApi.start();
   const bad = Buffer.from('{"action":"create","resource":"\xff"}', 'latin1');

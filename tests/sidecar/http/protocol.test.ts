@@ -136,6 +136,21 @@ test.each([
   expect(answer.match(/HTTP\/1\.1 /g)).toHaveLength(1);
 });
 
+test('says how to ask with fewer values where a line and its headers grow too long', async () => {
+  const api = await start();
+  const values = 'sandbox_id=x&'.repeat(2_000);
+  const answer = await api.send(`${AUDIT}?${values}`);
+  expect(answer.status).toBe(431);
+  expect(JSON.parse(answer.text).detail).toMatch(/exceed 16384 bytes; ask for fewer filter values/);
+});
+
+test('names the resources where there is none', async () => {
+  const api = await start();
+  const answer = await api.send('/v1/audit_events');
+  expect(answer.status).toBe(404);
+  expect(JSON.parse(answer.text).detail).toContain('/v1/audit-events, ');
+});
+
 test('serves a request that would upgrade as any other', async () => {
   const api = await start();
   const answer = await api.raw(

@@ -13,7 +13,7 @@ import { temporaryDirectory } from '../support/temporary-directory.ts';
 const POLL = { timeout: 20_000, interval: 50 };
 
 describe.concurrent('a shutdown', () => {
-  it.for(['SIGTERM', 'SIGINT'] as const)(
+  it.for(['SIGTERM', 'SIGINT', 'SIGHUP'] as const)(
     'by %s ends an idle sidecar soon, with 0',
     async (name) => {
       await using sidecar = await startSidecar();

@@ -117,6 +117,15 @@ describe('migrations', () => {
     expect(await store.append(rowsOf(AUDIT_EVENT, 3))).toEqual({ duplicates: [] });
   });
 
+  it('refuses a table whose times may be absent, at which lists would end', async () => {
+    const dsn = await fresh();
+    await using store = storeOn(dsn);
+    await store.open();
+    await server.sql(`ALTER TABLE audit_events MODIFY ts VARCHAR(30) ${A} NULL`, database);
+    await using next = storeOn(dsn);
+    await expect(next.open()).rejects.toThrow('ts may be NULL');
+  });
+
   it('refuses a table with another unique index, which would swallow records', async () => {
     const dsn = await fresh();
     await using store = storeOn(dsn);

@@ -395,19 +395,24 @@ describe('tables of the same names that are not ours', () => {
       'it or a partition of it is UNLOGGED',
     ],
     [
+      'times that may be absent',
+      'CREATE TABLE audit_events (id BIGSERIAL PRIMARY KEY, ts TEXT COLLATE "C")',
+      'its column ts may be NULL',
+    ],
+    [
       'times that have no room',
       'CREATE TABLE audit_events (id BIGSERIAL PRIMARY KEY, ts VARCHAR(29) COLLATE "C")',
       'its column ts is character varying(29), and a record may take 30',
     ],
     [
       'texts that have no room',
-      `CREATE TABLE audit_events (id BIGSERIAL PRIMARY KEY, ts VARCHAR(30) COLLATE "C",
+      `CREATE TABLE audit_events (id BIGSERIAL PRIMARY KEY, ts VARCHAR(30) COLLATE "C" NOT NULL,
         actor VARCHAR(1023))`,
       'its column actor is character varying(1023), and a record may take 1024',
     ],
     [
       'event ids that have no room',
-      `CREATE TABLE audit_events (id BIGSERIAL PRIMARY KEY, ts TEXT COLLATE "C", actor VARCHAR,
+      `CREATE TABLE audit_events (id BIGSERIAL PRIMARY KEY, ts TEXT COLLATE "C" NOT NULL, actor VARCHAR,
         action VARCHAR(1024), resource TEXT, sandbox_id TEXT, details VARCHAR(65535),
         event_id VARCHAR(127))`,
       'its column event_id is character varying(127), and a record may take 128',
@@ -422,7 +427,7 @@ describe('tables of the same names that are not ours', () => {
 
 it('takes tables whose texts have just the room that records need', async () => {
   await server.query(
-    `CREATE TABLE audit_events (id BIGSERIAL PRIMARY KEY, ts VARCHAR(30) COLLATE "C",
+    `CREATE TABLE audit_events (id BIGSERIAL PRIMARY KEY, ts VARCHAR(30) COLLATE "C" NOT NULL,
       actor VARCHAR(1024), action VARCHAR, resource TEXT, sandbox_id VARCHAR(2000),
       details VARCHAR(65535), event_id VARCHAR(128) UNIQUE)`,
     database,

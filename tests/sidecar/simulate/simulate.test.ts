@@ -144,6 +144,8 @@ describe('simulate', () => {
     [['--connections', '1.5'], '--connections'],
     [['--start', 'yesterday'], '--start must be a date'],
     [['--start', '2026-13-01'], '--start must be a date'],
+    [['--start', '2026-02-30'], '--start must be a date'],
+    [['--start', '2026-11-01T24:00Z'], '--start must be a date'],
     [['--url', 'https://127.0.0.1'], '--url must be an http address'],
     [['--url', 'http://127.0.0.1:1/v1'], '--url must be an http address'],
     [['--sandbox', '1'], "'--sandbox'"],

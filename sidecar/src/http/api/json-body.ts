@@ -67,15 +67,16 @@ async function readArray(
   turns.begin();
   let at = skipSpace(bytes, start, bytes.length);
   if (bytes[at] !== CLOSE_BRACKET) {
-    for (;;) {
+    for (let record = 0; ; record++) {
+      const broken = () => malformed(`${NOT_JSON}, in or after its record ${record}, from 0`);
       if (intake.full) return TOO_MANY;
-      if (!scan.run(bytes, at, bytes.length)) return malformed(NOT_JSON);
+      if (!scan.run(bytes, at, bytes.length)) return broken();
       const { end } = scan;
-      if (intake.add(bytes, at, end, scan) === NOT_JSON) return malformed(NOT_JSON);
+      if (intake.add(bytes, at, end, scan) === NOT_JSON) return broken();
       if (!reservation.cover(intake.rowBytes)) return NO_BUDGET;
       at = skipSpace(bytes, end, bytes.length);
       if (bytes[at] === CLOSE_BRACKET) break;
-      if (bytes[at] !== COMMA) return malformed(NOT_JSON);
+      if (bytes[at] !== COMMA) return broken();
       at = skipSpace(bytes, at + 1, bytes.length);
       if (turns.over) await turns.next();
     }

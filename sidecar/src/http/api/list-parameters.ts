@@ -43,7 +43,9 @@ export function listOf(kind: Kind, parameters: QueryParameters, now: number): Li
     }
   }
   if (filterValues > MAX_FILTER_VALUES) {
-    return bad(`the filters have more than ${MAX_FILTER_VALUES} values in all`);
+    return bad(
+      `the filters have more than ${MAX_FILTER_VALUES} values in all; ask in several lists`,
+    );
   }
 
   const one = (name: (typeof COMMON)[number]) => parameters.get(name)?.[0];
@@ -86,7 +88,8 @@ function range(since: string | undefined, until: string | undefined) {
   return { ...(since !== undefined && { since }), ...(until !== undefined && { until }) };
 }
 
-const MOMENT = 'must be an RFC 3339 time or a duration back from now, such as 24h or 30d';
+const MOMENT =
+  'must be an RFC 3339 time or a duration back from now, such as 24h, 30d or 1h30m (units: s, m, h, d, w)';
 
 /** @returns null when it cannot be read */
 function moment(text: string | undefined, now: number): string | undefined | null {

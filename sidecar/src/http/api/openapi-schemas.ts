@@ -48,7 +48,7 @@ function bounds(column: Column): JsonSchema {
 /** What a list answers: every column, whoever wrote the row. */
 function storedSchema(kind: Kind): JsonSchema {
   const properties: Record<string, JsonSchema> = {
-    id: { type: 'string', pattern: '^\\d+$', description: 'A 64-bit number, as a text.' },
+    id: { type: 'string', pattern: '^-?\\d+$', description: 'A 64-bit number, as a text.' },
   };
   for (const column of kind.columns) {
     const { about: description, example } = column;
@@ -60,7 +60,8 @@ function storedSchema(kind: Kind): JsonSchema {
 
 function storedType(column: Column): string | string[] {
   if (column.type === 'event_id') return ['string', 'null'];
-  return column.type === 'number' ? 'number' : 'string';
+  // Null is what JSON has for the infinities and NaN, which other programs may have written.
+  return column.type === 'number' ? ['number', 'null'] : 'string';
 }
 
 function pageSchema(kind: Kind): JsonSchema {

@@ -1,4 +1,5 @@
 import type { Column, Kind } from '../../records/kinds.ts';
+import { MAX_HEADER_BYTES } from '../limits.ts';
 import { PROBLEM_TYPE } from '../problem.ts';
 import {
   DEFAULT_PAGE_ITEMS,
@@ -22,7 +23,9 @@ const COMMON_HEADERS = { 'X-Request-Id': { $ref: '#/components/headers/RequestId
 /** Problems that any request may meet, whatever its route. */
 const ALWAYS = {
   400: problem('The request cannot be understood.'),
+  408: problem('The request did not arrive in time.'),
   421: problem('The Host header is missing, repeated, or names another host.'),
+  431: problem(`The request's line and headers exceed ${MAX_HEADER_BYTES} bytes.`),
   500: problem('An internal error.'),
 };
 
@@ -65,7 +68,6 @@ export function ingestOperation(kind: Kind): Operation {
       202: json(ref('Receipt'), 'The valid records are queued.'),
       ...ALWAYS,
       400: problem('The body cannot be understood, or none of its records is valid.'),
-      408: problem('The request did not arrive in time.'),
       413: problem(
         'The body has too many bytes or too many records, or holds more than the whole queue. Nothing was taken; send the records in several requests.',
       ),
@@ -86,7 +88,7 @@ export function listOperation(kind: Kind): Operation {
       'Answers one page, ordered by ts and id. The work that a page may cost is bounded: where a',
       'filter matches little in a large table, a page may be short or empty and still have a',
       'next_cursor; only a null one is the end. A filter that is repeated matches any of its',
-      `values; there may be ${MAX_FILTER_VALUES} of them in all.`,
+      `values; there may be ${MAX_FILTER_VALUES} of them in all, and ${MAX_HEADER_BYTES} bytes of request line and headers.`,
     ].join(' '),
     parameters: [
       ...filterNames(kind).map((name) => filterParameter(kind, name)),
@@ -135,7 +137,8 @@ export const COMMON_PARAMETERS = {
 };
 
 function moment(name: string, bound: string) {
-  const form = 'An RFC 3339 time, or a duration back from now such as 24h or 30d.';
+  const form =
+    'An RFC 3339 time, or a duration back from now such as 24h, 30d or 1h30m; units are s, m, h, d, w.';
   return { ...query(name, `${form} ${bound}`, { type: 'string' }), example: '24h' };
 }
 

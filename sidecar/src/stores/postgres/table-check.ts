@@ -86,7 +86,10 @@ function unfit(column: Column, found: FoundColumn): string | undefined {
     return `its column ${name} is character varying(${found.maxLength}), and a record may take ${longest}`;
   }
   if (!found.exact) return `its column ${name} takes different texts for equal`;
-  if (column.type === 'time' && !found.byBytes) return 'its column ts is not ordered by bytes';
+  if (column.type !== 'time') return undefined;
+  if (!found.byBytes) return 'its column ts is not ordered by bytes';
+  // Lists go on after the time of the last row, and would end at one without.
+  if (!found.notNull) return 'its column ts may be NULL (ALTER COLUMN ts SET NOT NULL)';
   return undefined;
 }
 

@@ -128,7 +128,7 @@ async function prepare(options: OwnedOptions): Promise<OpenedFile> {
     const unreadable = migrated?.timesUnreadable ?? 0;
     if (unreadable > 0) {
       options.onNotice?.(
-        `${unreadable} adopted rows have a ts that is no RFC 3339 time: lists by time may misplace them`,
+        `${unreadable} adopted rows have a ts that is no RFC 3339 time: lists may misplace them, and leave out those where it is NULL`,
       );
     }
     return { connection, migrated };
