@@ -2,9 +2,13 @@ package storageclient
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"time"
 )
+
+// errClosing is why the client itself ends a request that it has no time to wait for.
+var errClosing = errors.New("given up because the client closes")
 
 // attempt bounds one request, and tells how long it waits for storage.
 //
@@ -29,9 +33,10 @@ func (c *Client) attempt() (context.Context, time.Duration, context.CancelFunc) 
 		wait = min(wait, left/4)
 		timeout = min(timeout, max(left/2, 250*time.Millisecond))
 	}
-	ctx, cancel := bounded(c.drain, timeout)
-	c.cut = cancel
-	return ctx, wait, cancel
+	ctx, cut := context.WithCancelCause(c.drain)
+	ctx, cancel := bounded(ctx, timeout)
+	c.cut = cut
+	return ctx, wait, func() { cancel(); cut(nil) }
 }
 
 // learn notes whether storage confirmed what it had so long for.
@@ -49,7 +54,7 @@ func (c *Client) learn(answer receipt, wait time.Duration) {
 // than there is time: it is cut in good time for another one.
 func (c *Client) hasten(deadline time.Time) {
 	c.deadline = deadline
-	if c.cut != nil {
-		time.AfterFunc(time.Until(deadline)/3, c.cut)
+	if cut := c.cut; cut != nil {
+		time.AfterFunc(time.Until(deadline)/3, func() { cut(errClosing) })
 	}
 }

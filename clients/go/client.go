@@ -97,12 +97,12 @@ type Client struct {
 	// deadline is when the close must have ended; zero where it has none, or has not begun.
 	deadline time.Time
 	// cut ends the request that is under way.
-	cut context.CancelFunc
+	cut context.CancelCauseFunc
 
 	wake chan struct{}
 	// drain ends when a close's time is over; done is closed when the sender has ended.
 	drain   context.Context
-	abandon context.CancelFunc
+	abandon context.CancelCauseFunc
 	done    chan struct{}
 }
 
@@ -150,7 +150,7 @@ func newClient(options Options, pacing pacing) (*Client, error) {
 	for k := range c.lanes {
 		c.lanes[k].limit, c.lanes[k].ceiling = c.pacing.maxRecords, c.pacing.maxRecords
 	}
-	c.drain, c.abandon = context.WithCancel(context.Background())
+	c.drain, c.abandon = context.WithCancelCause(context.Background())
 	go c.run()
 	return c, nil
 }
@@ -353,7 +353,7 @@ func (c *Client) Shutdown(ctx context.Context) error {
 	select {
 	case <-c.done:
 	case <-ctx.Done():
-		c.abandon()
+		c.abandon(errClosing)
 		<-c.done
 	}
 	c.log.scribe.wait(ctx)

@@ -40,6 +40,46 @@ func TestACloseEndsWithItsContextWhateverTheSidecarDoes(t *testing.T) {
 	})
 }
 
+func TestTheLogBlamesNoSidecarForWhatTheClosingClientGaveUp(t *testing.T) {
+	for name, answers := range map[string]bool{"and the close ends well": true, "and the close has to end": false} {
+		t.Run(name, func(t *testing.T) {
+			f := startFake(t)
+			over := make(chan struct{})
+			defer close(over)
+			// Storage never comes: what does not wait for it is answered, or nothing is.
+			f.set(func(_ http.ResponseWriter, r request) bool {
+				if r.prefer != "" || !answers {
+					<-over
+				}
+				return false
+			})
+			log := &logBuffer{}
+			c := start(t, Options{URL: f.URL, Logger: slog.New(slog.NewTextHandler(log, nil))}, quick())
+			audit(t, c, 0, 3)
+			eventually(t, "the first request", func() bool { return len(f.all()) == 1 })
+			ctx, cancel := context.WithTimeout(t.Context(), 600*time.Millisecond)
+			defer cancel()
+			err := c.Shutdown(ctx)
+			if (err == nil) != answers {
+				t.Errorf("the error is %v", err)
+			}
+			if s := c.Stats(); s.FailedAttempts == 0 {
+				t.Errorf("nothing was given up: stats are %+v", s)
+			}
+			said := log.String()
+			if strings.Contains(said, "context canceled") || strings.Contains(said, errClosing.Error()) {
+				t.Errorf("the log says %s", said)
+			}
+			if answers && said != "" {
+				t.Errorf("the log of a good end says %s", said)
+			}
+			if !answers && !strings.Contains(said, "level=ERROR") {
+				t.Errorf("the log of a bad end says %s", said)
+			}
+		})
+	}
+}
+
 // stuckLog is a log that does not return until the test is over, from Enabled or from Handle.
 type stuckLog struct {
 	slog.Handler

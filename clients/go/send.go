@@ -115,7 +115,10 @@ func (c *Client) send(k kind, batch []*record) {
 	after, queued := *lane, c.ring.count
 	c.mu.Unlock()
 
-	if after.failures > before.failures {
+	// A request that the client gave up is no fault of the sidecar's. Where that cost records, the close
+	// says so.
+	isGivenUp := errors.Is(err, errClosing)
+	if after.failures > before.failures && !isGivenUp {
 		c.log.failed(k, after, err, queued)
 	} else if err == nil && before.failures > 0 {
 		c.log.recovered(k, before, queued)
