@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// errClosing is why the client itself ends a request that it has no time to wait for.
+// errClosing is why the client itself cuts a request, so that there is time for another one.
 var errClosing = errors.New("given up because the client closes")
 
 // attempt bounds one request, and tells how long it waits for storage.

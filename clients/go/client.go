@@ -332,7 +332,8 @@ func (c *Client) Close() error {
 // As the context's deadline comes nearer it waits less for storage, and is content with the
 // sidecar's 202.
 //
-// The error tells how many records were left; they are counted as dropped. It may be called more
+// The error tells how many records were left; they are counted as dropped. It wraps the error of the
+// context that ended the drain, such as context.DeadlineExceeded, and its cause. It may be called more
 // than once: the nearest deadline counts, and the first context to end ends the drain.
 func (c *Client) Shutdown(ctx context.Context) error {
 	if c.ring == nil {
@@ -353,13 +354,23 @@ func (c *Client) Shutdown(ctx context.Context) error {
 	select {
 	case <-c.done:
 	case <-ctx.Done():
-		c.abandon(errClosing)
+		c.abandon(ended(ctx))
 		<-c.done
 	}
 	c.log.scribe.wait(ctx)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.closeErr
+}
+
+// ended is why a context has ended: its error, which callers look for, and its cause where it has one of
+// its own.
+func ended(ctx context.Context) error {
+	err, cause := ctx.Err(), context.Cause(ctx)
+	if errors.Is(cause, err) {
+		return cause
+	}
+	return fmt.Errorf("%w: %w", err, cause)
 }
 
 // httpClient keeps few connections to one place, for as long as the sidecar does.

@@ -80,6 +80,21 @@ func TestTheLogBlamesNoSidecarForWhatTheClosingClientGaveUp(t *testing.T) {
 	}
 }
 
+func TestTheErrorOfACloseWrapsTheErrorOfItsContextAndTheCause(t *testing.T) {
+	c := start(t, Options{URL: "http://127.0.0.1:1"}, quick())
+	audit(t, c, 0, 3)
+	ctx, cancel := context.WithCancelCause(t.Context())
+	cause := errors.New("a second signal")
+	cancel(cause)
+	err := c.Shutdown(ctx)
+	if !errors.Is(err, context.Canceled) || !errors.Is(err, cause) {
+		t.Errorf("the error is %v", err)
+	}
+	if !strings.HasSuffix(err.Error(), "before 3 records were sent: context canceled: a second signal") {
+		t.Errorf("the error says %v", err)
+	}
+}
+
 // stuckLog is a log that does not return until the test is over, from Enabled or from Handle.
 type stuckLog struct {
 	slog.Handler
@@ -159,6 +174,9 @@ func closeInTime(t *testing.T, url string) {
 	}
 	if err == nil || !strings.Contains(err.Error(), "7 records") {
 		t.Errorf("the error is %v", err)
+	}
+	if !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("the error does not wrap the context's: %v", err)
 	}
 	if s := c.Stats(); s.Dropped != 7 || s.Queued != 0 {
 		t.Errorf("stats are %+v", s)

@@ -1,6 +1,7 @@
 package storageclient
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"time"
@@ -117,7 +118,7 @@ func (c *Client) send(k kind, batch []*record) {
 
 	// A request that the client gave up is no fault of the sidecar's. Where that cost records, the close
 	// says so.
-	isGivenUp := errors.Is(err, errClosing)
+	isGivenUp := errors.Is(err, errClosing) || c.drain.Err() != nil
 	if after.failures > before.failures && !isGivenUp {
 		c.log.failed(k, after, err, queued)
 	} else if err == nil && before.failures > 0 {
@@ -158,7 +159,7 @@ func (c *Client) end() {
 	for c.dropOldest() {
 	}
 	if left > 0 {
-		c.closeErr = fmt.Errorf("storageclient: the close had to end before %d records were sent", left)
+		c.closeErr = fmt.Errorf("storageclient: the close had to end before %d records were sent: %w", left, context.Cause(c.drain))
 	}
 	c.mu.Unlock()
 	if left > 0 {
