@@ -50,7 +50,12 @@ func newAPI(rawURL string) (*api, error) {
 			return dialer.DialContext(ctx, "unix", socket)
 		}
 	}
-	return &api{base: base, client: httpClient(transport), transport: transport}, nil
+	client := &http.Client{
+		Transport: transport,
+		// A sidecar never redirects; what does is not one, and gets no records.
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+	return &api{base: base, client: client, transport: transport}, nil
 }
 
 // parseURL splits the sidecar's address into the URL before the paths, and the Unix socket to reach

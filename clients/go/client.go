@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"math"
-	"net/http"
 	"os"
 	"sync"
 	"time"
@@ -371,13 +370,4 @@ func ended(ctx context.Context) error {
 		return cause
 	}
 	return fmt.Errorf("%w: %w", err, cause)
-}
-
-// httpClient keeps few connections to one place, for as long as the sidecar does.
-func httpClient(transport *http.Transport) *http.Client {
-	return &http.Client{
-		Transport: transport,
-		// A sidecar never redirects; what does is not one, and gets no records.
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}
 }

@@ -11,11 +11,8 @@ import (
 	"time"
 )
 
-const (
-	auditPath = "/v1/audit-events"
-	// pageItems is the most that the sidecar gives at a time.
-	pageItems = 1_000
-)
+// pageItems is the most that the sidecar gives at a time.
+const pageItems = 1_000
 
 // StatusError is an answer that is not a list.
 type StatusError struct {
@@ -105,7 +102,7 @@ func (i auditItem) event() AuditEvent {
 func (c *Client) auditPage(ctx context.Context, query url.Values) (auditPage, error) {
 	ctx, cancel := bounded(ctx, c.pacing.listTimeout)
 	defer cancel()
-	status, body, err := c.api.get(ctx, auditPath, query)
+	status, body, err := c.api.get(ctx, layouts[auditEvent].path, query)
 	if err != nil {
 		return auditPage{}, fmt.Errorf("storageclient: cannot list audit events: %w", err)
 	}
