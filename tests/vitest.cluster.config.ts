@@ -1,3 +1,4 @@
+import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
@@ -14,7 +15,7 @@ class LongestFirst extends BaseSequencer {
 /** The tests that need a whole cluster: `npm run test:cluster`. */
 export default defineConfig({
   test: {
-    root: new URL('..', import.meta.url).pathname,
+    root: fileURLToPath(new URL('..', import.meta.url)),
     include: ['tests/cluster/**/*.test.ts'],
     globalSetup: ['tests/cluster/support/setup.ts'],
     // Most of the time they wait for kubelet.

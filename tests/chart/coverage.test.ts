@@ -1,6 +1,7 @@
 import { cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { beforeAll, expect, it, onTestFinished } from 'vitest';
 import { parse } from 'yaml';
 import { documentedValues } from '../../scripts/chart/documented-values.ts';
@@ -8,7 +9,7 @@ import { program } from '../../scripts/tools/program.ts';
 import { run } from '../../scripts/tools/run.ts';
 import { chart } from './support/chart.ts';
 
-const unit = new URL('unit', import.meta.url).pathname;
+const unit = fileURLToPath(new URL('unit', import.meta.url));
 const suites = (await readdir(unit)).filter((name) => name.endsWith('_test.yaml')).sort();
 
 /** What of a suite of helm-unittest tells which values it sets. */

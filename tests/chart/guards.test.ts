@@ -1,6 +1,7 @@
 import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { parseAllDocuments } from 'yaml';
 import { documentedValues } from '../../scripts/chart/documented-values.ts';
@@ -108,7 +109,7 @@ function nulls(node: unknown, path = ''): string[] {
 }
 
 it.for([...sections, ...paths])('takes or explains an empty %s', async (path) => {
-  const everything = new URL('values/observed.yaml', import.meta.url).pathname;
+  const everything = fileURLToPath(new URL('values/observed.yaml', import.meta.url));
   const flags = ['--values', everything];
   const { status, stdout, stderr } = await template('helm3', nested(path, null), ...flags);
   if (status !== 0) {

@@ -1,12 +1,13 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { program } from '../../scripts/tools/program.ts';
 import { type Outcome, run } from '../../scripts/tools/run.ts';
 import { chart, type Helm, helms, readValueSet, render, type ValueSet } from './support/chart.ts';
 import { type Fault, type Manifests, schemaFaults } from './support/schemas.ts';
 
-const directory = new URL('values', import.meta.url).pathname;
+const directory = fileURLToPath(new URL('values', import.meta.url));
 const files = (await readdir(directory)).filter((name) => name.endsWith('.yaml')).sort();
 const sets = await Promise.all(
   files.map((file) => readValueSet(join(directory, file), file.replace(/\.yaml$/, ''))),

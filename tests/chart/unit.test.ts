@@ -1,12 +1,13 @@
 import { cp, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { beforeAll, expect, it, onTestFinished } from 'vitest';
 import { program } from '../../scripts/tools/program.ts';
 import { run } from '../../scripts/tools/run.ts';
 import { chart } from './support/chart.ts';
 
-const unit = new URL('unit', import.meta.url).pathname;
+const unit = fileURLToPath(new URL('unit', import.meta.url));
 const suites = (await readdir(unit)).filter((name) => name.endsWith('_test.yaml')).sort();
 
 beforeAll(async () => {

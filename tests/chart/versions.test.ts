@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
 import { beforeAll, expect, it } from 'vitest';
 import { parse, parseAllDocuments } from 'yaml';
 import { program } from '../../scripts/tools/program.ts';
@@ -30,7 +31,7 @@ it('has one version: of the package, of the chart, and of the image that the cha
 });
 
 it('builds the image under the name that the chart asks for', async () => {
-  const script = new URL('../../scripts/image-name.ts', import.meta.url).pathname;
+  const script = fileURLToPath(new URL('../../scripts/image-name.ts', import.meta.url));
   expect(images).toContain((await mustRun(process.execPath, [script])).trim());
 });
 

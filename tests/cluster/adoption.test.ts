@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { DatabaseSync } from 'node:sqlite';
+import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { helms } from '../chart/support/chart.ts';
 import { writeToClaim } from './support/claim.ts';
@@ -8,8 +9,8 @@ import { portForward } from './support/port-forward.ts';
 import { API_PORT, compare, durable, list, storageUp, storedIds } from './support/records.ts';
 import { recording, sqlite } from './support/values.ts';
 
-const FILE = new URL('../sidecar/fixtures/upstream-0.8.1.db', import.meta.url).pathname;
-const CHART = new URL('../chart/fixtures/upstream', import.meta.url).pathname;
+const FILE = fileURLToPath(new URL('../sidecar/fixtures/upstream-0.8.1.db', import.meta.url));
+const CHART = fileURLToPath(new URL('../chart/fixtures/upstream', import.meta.url));
 const CLAIM = 'agenttier-router-storage';
 
 /** Rows as AgentTier 0.8.1 wrote them, with their times in the form that sorts. */

@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
+import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { temporaryDirectory } from '../sidecar/support/temporary-directory.ts';
 import { Cluster } from './support/cluster.ts';
@@ -54,7 +55,7 @@ let cluster: Cluster;
 beforeAll(async () => {
   directory = await temporaryDirectory();
   cluster = new Cluster(directory.path('cluster'), PREFIX);
-  const image = new URL('../../scripts/image', import.meta.url).pathname;
+  const image = fileURLToPath(new URL('../../scripts/image', import.meta.url));
   execFileSync(image, ['--local-base', IMAGE], { stdio: ['ignore', 'ignore', 'inherit'] });
   cluster.run('up');
 });

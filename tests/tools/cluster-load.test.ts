@@ -1,9 +1,10 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
 import { beforeEach, expect, it, onTestFinished } from 'vitest';
 import { mustRun, run } from '../../scripts/tools/run.ts';
 import { temporaryDirectory } from '../sidecar/support/temporary-directory.ts';
 
-const SCRIPT = new URL('../../scripts/cluster', import.meta.url).pathname;
+const SCRIPT = fileURLToPath(new URL('../../scripts/cluster', import.meta.url));
 const NAME = 'ghcr.io/agenttier/program:v1';
 
 let directory: Awaited<ReturnType<typeof temporaryDirectory>>;

@@ -1,11 +1,12 @@
 import { existsSync } from 'node:fs';
 import { mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { run } from '../../scripts/tools/run.ts';
 import { temporaryDirectory } from '../sidecar/support/temporary-directory.ts';
 
-const SCRIPT = new URL('../../scripts/cluster', import.meta.url).pathname;
+const SCRIPT = fileURLToPath(new URL('../../scripts/cluster', import.meta.url));
 
 let directory: Awaited<ReturnType<typeof temporaryDirectory>>;
 

@@ -1,11 +1,12 @@
 import { chmod, mkdir, mkdtemp, readdir, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { beforeEach, expect, it, onTestFinished } from 'vitest';
 import { onPath } from '../../scripts/tools/cache.ts';
 import { run } from '../../scripts/tools/run.ts';
 
-const script = new URL('../../scripts/tools.ts', import.meta.url).pathname;
+const script = fileURLToPath(new URL('../../scripts/tools.ts', import.meta.url));
 let directory: string;
 
 beforeEach(async () => {

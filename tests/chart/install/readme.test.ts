@@ -1,5 +1,6 @@
 import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { program } from '../../../scripts/tools/program.ts';
 import { type Outcome, run } from '../../../scripts/tools/run.ts';
@@ -208,19 +209,19 @@ describe.for(helms)('with %s as helm', { timeout: 600_000 }, (helm) => {
 
   it('moves from AgentTier’s own chart by the steps of chart/README.md', async () => {
     const shell = await checkout(helm);
-    const upstream = new URL('../fixtures/upstream', import.meta.url).pathname;
+    const upstream = fileURLToPath(new URL('../fixtures/upstream', import.meta.url));
     // The claim's name follows the rule that the first step tells.
     const names: Record<string, string> = {
       RELEASE: 'agents',
       NAMESPACE: namespace,
-      CHART: upstream,
+      CHART: `'${upstream}'`,
       CLAIM: 'agents-agenttier-router-storage',
     };
     const steps = clusterCommands(chartReadme, ['text']).map((step) =>
       step.replaceAll(/\b[A-Z]{4,}\b/g, (name) => names[name] ?? name),
     );
     const flags = '--create-namespace --set optional.storage.enabled=true';
-    const before = `helm install agents ${upstream} --namespace ${namespace} ${flags}`;
+    const before = `helm install agents ${names.CHART} --namespace ${namespace} ${flags}`;
     const claimed = () =>
       plane().client.find(namespace, 'PersistentVolumeClaim', names.CLAIM ?? '');
     expect(await shell(before)).toMatchObject({ status: 0 });

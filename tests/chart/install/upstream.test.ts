@@ -1,3 +1,4 @@
+import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
 import { type Helm, helms } from '../support/chart.ts';
 import { useControlPlane } from '../support/control-plane.ts';
@@ -5,7 +6,7 @@ import { Release } from '../support/release.ts';
 import { expectState, off, sqlite } from '../support/state.ts';
 
 const plane = useControlPlane();
-const upstream = new URL('../fixtures/upstream', import.meta.url).pathname;
+const upstream = fileURLToPath(new URL('../fixtures/upstream', import.meta.url));
 
 it.concurrent.for(helms)(
   'takes the claim over that AgentTier’s own chart left behind, with %s',

@@ -1,9 +1,10 @@
 import { readFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
 import { program } from '../../../scripts/tools/program.ts';
 import { mustRun } from '../../../scripts/tools/run.ts';
 
 /** The directory of the chart. */
-export const chart = new URL('../../../chart', import.meta.url).pathname;
+export const chart = fileURLToPath(new URL('../../../chart', import.meta.url));
 
 /** The two majors of Helm that the chart supports. */
 export const helms = ['helm3', 'helm4'] as const;

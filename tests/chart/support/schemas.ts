@@ -1,7 +1,8 @@
+import { fileURLToPath } from 'node:url';
 import { mustRun } from '../../../scripts/tools/run.ts';
 import { schemaPython } from '../../../scripts/tools/schemas.ts';
 
-const script = new URL('validate_manifests.py', import.meta.url).pathname;
+const script = fileURLToPath(new URL('validate_manifests.py', import.meta.url));
 
 /** Manifests, and the Kubernetes versions (like `1.33`) whose strict schemas they have to fit. */
 export interface Manifests {

@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
 
-const COMMAND = new URL('../../../scripts/cluster', import.meta.url).pathname;
+const COMMAND = fileURLToPath(new URL('../../../scripts/cluster', import.meta.url));
 
 /** scripts/cluster with a directory and addresses of its own, beside any other that runs. */
 export class Cluster {

@@ -1,11 +1,12 @@
 import { randomBytes } from 'node:crypto';
+import { fileURLToPath } from 'node:url';
 import { inject } from 'vitest';
 import { program } from '../../../scripts/tools/program.ts';
 import { mustRun, type Outcome, run } from '../../../scripts/tools/run.ts';
 import type { KubernetesObject } from '../../chart/control-plane/client.ts';
 import { chart, type Helm } from '../../chart/support/chart.ts';
 
-const CLUSTER = new URL('../../../scripts/cluster', import.meta.url).pathname;
+const CLUSTER = fileURLToPath(new URL('../../../scripts/cluster', import.meta.url));
 
 /** A failed Helm or kubectl command, with all that it printed. */
 export class CommandError extends Error {}

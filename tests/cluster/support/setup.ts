@@ -5,11 +5,12 @@ import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import type { TestProject } from 'vitest/node';
 import { program } from '../../../scripts/tools/program.ts';
 import { type ApiProxy, startApiProxy } from './api-proxy.ts';
 
-const ROOT = new URL('../../../', import.meta.url).pathname;
+const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 // Beside a developer's own cluster (10.207) and the one that node.test.ts makes (10.208).
 const PREFIX = '10.209';
 const cache = join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'agenttier-storage');

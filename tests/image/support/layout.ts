@@ -1,8 +1,9 @@
 import { chmodSync, copyFileSync, globSync, mkdirSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import type { Dockerfile } from './dockerfile.ts';
 
-const DIST = new URL('../../../sidecar/dist', import.meta.url).pathname;
+const DIST = fileURLToPath(new URL('../../../sidecar/dist', import.meta.url));
 
 /** The pinned Node stands for the one of the image that Node's own project publishes. */
 const CONTEXTS: Readonly<Record<string, (source: string) => string>> = {

@@ -2,11 +2,12 @@ import { execFile } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
+import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 const run = promisify(execFile);
-const main = new URL('../../../scripts/bench/main.ts', import.meta.url).pathname;
+const main = fileURLToPath(new URL('../../../scripts/bench/main.ts', import.meta.url));
 
 let directory: string;
 

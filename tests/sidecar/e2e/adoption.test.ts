@@ -1,6 +1,7 @@
 import { copyFileSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
 import { seededRandom } from '../support/seeded-random.ts';
 import { startSidecar } from '../support/sidecar-process.ts';
@@ -9,7 +10,7 @@ import { KINDS, records } from './support/kinds.ts';
 import { copyDatabase, idsInFile, listAll } from './support/stored.ts';
 import { writeUpstreamFile } from './support/upstream-file.ts';
 
-const UPSTREAM = new URL('../fixtures/upstream-0.8.1.db', import.meta.url).pathname;
+const UPSTREAM = fileURLToPath(new URL('../fixtures/upstream-0.8.1.db', import.meta.url));
 const NINE_DIGITS = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z$/;
 
 /** Rows of a table, with the times as they must be stored. */

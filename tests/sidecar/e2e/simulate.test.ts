@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { expect, it } from 'vitest';
 import { generateRecords } from '../../../scripts/simulate/generate.ts';
@@ -10,7 +11,7 @@ import { KINDS } from './support/kinds.ts';
 import { idsInFile, listAll } from './support/stored.ts';
 
 const run = promisify(execFile);
-const SIMULATE = new URL('../../../scripts/simulate.ts', import.meta.url).pathname;
+const SIMULATE = fileURLToPath(new URL('../../../scripts/simulate.ts', import.meta.url));
 const FLEET = { sandboxes: 20, days: 3, seed: 'e2e', startMs: Date.UTC(2026, 9, 1) };
 const ARGUMENTS = ['--sandboxes', '20', '--days', '3', '--seed', 'e2e', '--start', '2026-10-01'];
 

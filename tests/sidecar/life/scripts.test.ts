@@ -9,7 +9,7 @@ import { SidecarProcess } from '../support/sidecar-process.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 
 function script(name: string, env: Record<string, string>, cwd: string, args: string[] = []) {
-  const path = new URL(`../../../scripts/${name}.ts`, import.meta.url).pathname;
+  const path = fileURLToPath(new URL(`../../../scripts/${name}.ts`, import.meta.url));
   const addresses = { STORAGE_API_ADDRESS: '127.0.0.1:0', STORAGE_OPS_ADDRESS: '127.0.0.1:0' };
   const child = spawn(process.execPath, [path, ...args], {
     env: { ...addresses, ...env },

@@ -2,6 +2,7 @@ import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { NODE_FLAGS } from '../../../scripts/node-flags.ts';
 import { freePort } from '../support/free-port.ts';
@@ -9,7 +10,7 @@ import { postAudit, RECORD } from '../support/post.ts';
 import { SidecarProcess, startSidecar } from '../support/sidecar-process.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 
-const MAIN = new URL('../../../sidecar/dist/main.mjs', import.meta.url).pathname;
+const MAIN = fileURLToPath(new URL('../../../sidecar/dist/main.mjs', import.meta.url));
 
 /** Code that runs in the sidecar's own thread before it starts. */
 function injected(code: string): string[] {

@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
 import { startMariadb } from '../support/mariadb-server.ts';
 import { PostgresServer } from '../support/postgres-server.ts';
@@ -6,7 +7,7 @@ import { SidecarProcess } from '../support/sidecar-process.ts';
 import { readmeServerCommands } from './support/chart-environment.ts';
 import { expectRoundTrip } from './support/round-trip.ts';
 
-const ROOT = new URL('../../../', import.meta.url).pathname;
+const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 
 /** Runs a command line as a shell does, in a process group of its own, which ends with the scope. */
 async function typed(line: string) {

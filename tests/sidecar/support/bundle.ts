@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { build } from 'esbuild';
 
 export interface Bundle {
@@ -21,7 +21,7 @@ export async function bundle(entries: Readonly<Record<string, URL>>): Promise<Bu
   const directory = await mkdtemp(join(tmpdir(), 'bundle-'));
   await build({
     entryPoints: Object.fromEntries(
-      Object.entries(entries).map(([name, url]) => [name, url.pathname]),
+      Object.entries(entries).map(([name, url]) => [name, fileURLToPath(url)]),
     ),
     outdir: directory,
     outExtension: { '.js': '.mjs' },

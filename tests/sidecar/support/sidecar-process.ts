@@ -1,9 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 import { MALLOC_ENV, NODE_FLAGS } from '../../../scripts/node-flags.ts';
 
-const MAIN = new URL('../../../sidecar/dist/main.mjs', import.meta.url).pathname;
+const MAIN = fileURLToPath(new URL('../../../sidecar/dist/main.mjs', import.meta.url));
 
 /** One line of the log. */
 export interface LogLine {

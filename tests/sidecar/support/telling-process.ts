@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
 import { onTestFinished } from 'vitest';
 
 /** A process that tells what it does in JSON lines on its stdout. */
@@ -15,7 +16,7 @@ export interface TellingProcess {
 
 /** Starts a Node process, which is killed when the test ends. */
 export function tellingProcess(entry: URL, ...args: string[]): TellingProcess {
-  const child = spawn(process.execPath, [entry.pathname, ...args], {
+  const child = spawn(process.execPath, [fileURLToPath(entry), ...args], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   const lines: Record<string, unknown>[] = [];

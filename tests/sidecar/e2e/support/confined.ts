@@ -1,8 +1,9 @@
 import { spawn, spawnSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
 import { MALLOC_ENV, NODE_FLAGS } from '../../../../scripts/node-flags.ts';
 import { SidecarProcess } from '../../support/sidecar-process.ts';
 
-const MAIN = new URL('../../../../sidecar/dist/main.mjs', import.meta.url).pathname;
+const MAIN = fileURLToPath(new URL('../../../../sidecar/dist/main.mjs', import.meta.url));
 
 /** Debian's and Kubernetes' number for a user without any rights. */
 export const NOBODY = 65_534;

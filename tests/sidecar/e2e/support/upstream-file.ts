@@ -1,8 +1,9 @@
 import { copyFileSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
+import { fileURLToPath } from 'node:url';
 import { KINDS } from './kinds.ts';
 
-const UPSTREAM = new URL('../../fixtures/upstream-0.8.1.db', import.meta.url).pathname;
+const UPSTREAM = fileURLToPath(new URL('../../fixtures/upstream-0.8.1.db', import.meta.url));
 
 /**
  * Writes a file as AgentTier 0.8.1 does: its schema, no indexes, times with trimmed zeros.

@@ -1,10 +1,11 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { parseAllDocuments } from 'yaml';
 import { program } from '../../../../scripts/tools/program.ts';
 import { mustRun } from '../../../../scripts/tools/run.ts';
 
-const CHART = new URL('../../../../chart', import.meta.url).pathname;
+const CHART = fileURLToPath(new URL('../../../../chart', import.meta.url));
 const MOUNTED = '/run/agenttier/';
 
 interface EnvEntry {
