@@ -50,6 +50,17 @@ export class ImageStore {
     });
   }
 
+  /** Makes the local bases; returns how scripts/base-image ended. */
+  makeBases(env: NodeJS.ProcessEnv): number | null {
+    return spawnSync(join(REPOSITORY, 'scripts/base-image'), { env: { ...this.#env, ...env } })
+      .status;
+  }
+
+  /** The working containers that are there. */
+  containers(): string[] {
+    return this.#buildah('containers', '--quiet').split('\n').filter(Boolean);
+  }
+
   inspect(name: string): Inspection['OCIv1'] {
     return (JSON.parse(this.#buildah('inspect', '--type=image', name)) as Inspection).OCIv1;
   }
