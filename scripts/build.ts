@@ -46,9 +46,29 @@ await mkdir(dist, { recursive: true });
 for (const [name, contents] of files) {
   // By a rename, so that a process that starts meanwhile never reads half a file.
   const unfinished = join(dist, `.${name}.${process.pid}`);
-  await writeFile(unfinished, contents);
-  await rename(unfinished, join(dist, name));
+  try {
+    await writeFile(unfinished, contents);
+    await rename(unfinished, join(dist, name));
+  } catch (error) {
+    await rm(unfinished, { force: true });
+    throw error;
+  }
 }
 for (const name of await readdir(dist)) {
-  if (!files.has(name) && !name.startsWith('.')) await rm(join(dist, name), { recursive: true });
+  if (!files.has(name) && !isUnderWay(name)) {
+    await rm(join(dist, name), { recursive: true, force: true });
+  }
+}
+
+/** Whether a file is what another build is about to rename; one that was interrupted never will. */
+function isUnderWay(name: string): boolean {
+  const [, pid] = /^\..+\.(\d+)$/.exec(name) ?? [];
+  if (pid === undefined) return name.startsWith('.');
+  try {
+    process.kill(Number(pid), 0);
+    return true;
+  } catch (error) {
+    // Another user's.
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
 }

@@ -1,9 +1,10 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { cp, mkdir, symlink } from 'node:fs/promises';
+import { cp, mkdir, readdir, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
+import { run } from '../../../scripts/tools/run.ts';
 import { postAudit, RECORD } from '../support/post.ts';
 import { SidecarProcess } from '../support/sidecar-process.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
@@ -17,6 +18,20 @@ function script(name: string, env: Record<string, string>, cwd: string, args: st
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   return new SidecarProcess(child);
+}
+
+/** Makes a checkout of what a build takes, which has a `sidecar/dist` of its own. */
+async function copySources(checkout: string): Promise<void> {
+  const root = fileURLToPath(new URL('../../../', import.meta.url));
+  await mkdir(checkout, { recursive: true });
+  for (const part of ['scripts', 'sidecar/src', 'package.json']) {
+    await cp(join(root, part), join(checkout, part), { recursive: true });
+  }
+  await symlink(join(root, 'node_modules'), join(checkout, 'node_modules'));
+}
+
+function build(checkout: string) {
+  return run(process.execPath, [join(checkout, 'scripts/build.ts')]);
 }
 
 describe.concurrent('the scripts', () => {
@@ -38,17 +53,40 @@ describe.concurrent('the scripts', () => {
     expect(check.stray).toContain('STORAGE_QUEUE_BYTES');
   });
 
+  it('build: clears away what builds left that did not end, and leaves those that run alone', async () => {
+    await using directory = await temporaryDirectory();
+    const dist = directory.path('sidecar/dist');
+    await copySources(directory.root);
+    await mkdir(dist);
+    const { pid: gone } = spawnSync(process.execPath, ['--version']);
+    const running = `.main.mjs.${process.pid}`;
+    for (const name of [`.main.mjs.${gone}`, running, '.mine', 'chunk-OLD.mjs']) {
+      await writeFile(join(dist, name), '');
+    }
+    expect(await build(directory.root)).toMatchObject({ status: 0, stderr: '' });
+    const left = await readdir(dist);
+    expect(left.filter((name) => name.startsWith('.')).sort()).toEqual([running, '.mine']);
+    expect(left).not.toContain('chunk-OLD.mjs');
+    expect(left).toContain('main.mjs');
+  });
+
+  it('build: leaves no unfinished file where it fails', async () => {
+    await using directory = await temporaryDirectory();
+    await copySources(directory.root);
+    // A file cannot take a directory's place.
+    await mkdir(directory.path('sidecar/dist/main.mjs'), { recursive: true });
+    const { status, stderr } = await build(directory.root);
+    expect(status).not.toBe(0);
+    expect(stderr).toContain('EISDIR');
+    const left = await readdir(directory.path('sidecar/dist'));
+    expect(left.filter((name) => name.startsWith('.'))).toEqual([]);
+  });
+
   it('sidecar: is built and runs in a directory whose name a URL would write otherwise', async () => {
     await using directory = await temporaryDirectory();
-    const root = fileURLToPath(new URL('../../../', import.meta.url));
     const checkout = directory.path('my projects, 100 %', 'é');
-    await mkdir(checkout, { recursive: true });
-    for (const part of ['scripts', 'sidecar/src', 'package.json']) {
-      await cp(join(root, part), join(checkout, part), { recursive: true });
-    }
-    await symlink(join(root, 'node_modules'), join(checkout, 'node_modules'));
-    const built = spawnSync(process.execPath, [join(checkout, 'scripts/build.ts')]);
-    expect(built.stderr.toString()).toBe('');
+    await copySources(checkout);
+    expect((await build(checkout)).stderr).toBe('');
     const program = join(checkout, 'scripts/sidecar.ts');
     const checked = spawnSync(process.execPath, [program, '--check'], { env: {} });
     expect(checked.status).toBe(0);
