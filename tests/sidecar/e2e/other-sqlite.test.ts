@@ -1,7 +1,8 @@
-import { execFile, spawnSync } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { promisify } from 'node:util';
 import { expect, it } from 'vitest';
+import { requireProgram } from '../support/require-program.ts';
 import { startSidecar } from '../support/sidecar-process.ts';
 import { until } from '../support/sqlite-store.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
@@ -32,10 +33,8 @@ it.concurrent.for(others)(
   {
     timeout: 60_000,
   },
-  async ([name, sqlite], { skip }) => {
-    if (name.includes('program') && spawnSync('sqlite3', ['-version']).error !== undefined) {
-      return skip('the sqlite3 program is not installed here');
-    }
+  async ([name, sqlite]) => {
+    if (name.includes('program')) await requireProgram('sqlite3', 'sqlite3');
     await using directory = await temporaryDirectory();
     const path = directory.path('data', 'agenttier.db');
     await using sidecar = await startSidecar({ STORAGE_SQLITE_PATH: path });
