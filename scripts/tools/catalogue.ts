@@ -45,11 +45,6 @@ export const catalogue = {
     package: 'github.com/helm-unittest/helm-unittest/cmd/helm-unittest',
     names: ['helm-unittest'],
   },
-  kubeconform: {
-    module: 'helm',
-    package: 'github.com/yannh/kubeconform/cmd/kubeconform',
-    names: ['kubeconform'],
-  },
   'kube-apiserver': kubernetes('kube-apiserver'),
   'kube-controller-manager': kubernetes('kube-controller-manager'),
   'kube-scheduler': kubernetes('kube-scheduler'),
