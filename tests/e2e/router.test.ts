@@ -74,7 +74,7 @@ describe('the stand-in Router', () => {
         outcomes.set(event_id, outcome);
       }
       const stored = await storedIds(second.api);
-      expect([...outcomes.values()].every((outcome) => outcome === 'durable')).toBe(true);
+      expect(new Set(outcomes.values())).toEqual(new Set(['durable']));
       expect([...outcomes.keys()].sort()).toEqual([...stored].sort());
       expect(stored.size).toBeGreaterThan(300);
     } finally {
