@@ -29,9 +29,9 @@
     {{- toYaml . | nindent 4 }}
   {{- end }}
   {{- end }}
-  {{- with $r.resources }}
+  {{- with include "agenttier.without-nulls" $r.resources }}
   resources:
-    {{- toYaml . | nindent 4 }}
+    {{- . | nindent 4 }}
   {{- end }}
   {{- with $r.securityContext }}
   securityContext:

@@ -76,9 +76,9 @@ stop together with the Router, and has a hook that waits for the Router's end; a
           # The Router's drain, and the 5 seconds that its client takes for the last records.
           - {{ add $r.drainSeconds 5 | quote }}
   {{- end }}
-  {{- with $c.resources }}
+  {{- with include "agenttier.without-nulls" $c.resources }}
   resources:
-    {{- toYaml . | nindent 4 }}
+    {{- . | nindent 4 }}
   {{- end }}
   {{- with $c.securityContext }}
   securityContext:

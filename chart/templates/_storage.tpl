@@ -49,6 +49,27 @@ true
 {{- end -}}
 {{- end -}}
 
+{{/*
+A map without the keys that are null, at any depth, and without maps that held nothing else, as YAML; nothing of an
+empty one. Helm takes a key that an overlay sets to null away only where the chart has a default for it, and
+Kubernetes reads some nulls as 0.
+*/}}
+{{- define "agenttier.without-nulls" -}}
+{{- $kept := dict -}}
+{{- range $key, $value := . -}}
+{{- if and (kindIs "map" $value) $value -}}
+{{- with include "agenttier.without-nulls" $value -}}
+{{- $_ := set $kept $key (fromYaml .) -}}
+{{- end -}}
+{{- else if not (kindIs "invalid" $value) -}}
+{{- $_ := set $kept $key $value -}}
+{{- end -}}
+{{- end -}}
+{{- if $kept -}}
+{{- toYaml $kept -}}
+{{- end -}}
+{{- end -}}
+
 {{/* The name of the claim that the Pod mounts; empty without one. */}}
 {{- define "agenttier.mounted-claim" -}}
 {{- with .Values.optional.storage.sqlite.persistence -}}
