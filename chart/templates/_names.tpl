@@ -54,7 +54,8 @@ app.kubernetes.io/component: router
 
 {{/*
 Labels of an object. Takes (root, component, extra); no label of the user's replaces one of ours. Templates of
-all charts of a release share their names, and AgentTier's full chart has `agenttier.labels`.
+all charts of a release share their names, and AgentTier's full chart has `agenttier.labels`. `merge` leaves
+out what is null, by which an overlay takes a key away; so it does below.
 */}}
 {{- define "agenttier.object-labels" -}}
 {{- $chart := printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-" -}}
