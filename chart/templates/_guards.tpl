@@ -70,8 +70,7 @@ far, and what `guards` worked out once. Text between actions is trimmed away, so
     "networking" "observability" "observability.otlp" "optional" "optional.storage"
     "optional.storage.sqlite" "optional.storage.sqlite.persistence" "optional.storage.dsnSecret"
     "optional.storage.sidecar" "optional.storage.sidecar.image"
-    "optional.storage.sidecar.resources" "optional.storage.upgrade" "optional.storage.podMonitor"
-    "optional.storage.networkPolicy"
+    "optional.storage.upgrade" "optional.storage.podMonitor" "optional.storage.networkPolicy"
   -}}
   {{- $needed := list
     "router.drainSeconds" "router.terminationGracePeriodSeconds" "router.service.port"
@@ -401,6 +400,9 @@ one where it is a database's, or has a user in it; Go's form of a DSN has no sch
   {{- end -}}
   {{- range $path, $list := dict "router.extraEnv" $values.router.extraEnv "optional.storage.sidecar.extraEnv" $g.storage.sidecar.extraEnv -}}
     {{- $chart := merge (dict) $sets (ternary $ofRouter dict (eq $path "router.extraEnv")) -}}
+    {{- if not $g.storage.sidecar.enabled -}}
+      {{- $chart = omit $chart "STORAGE_SIDECAR_URL" -}}
+    {{- end -}}
     {{- $seen := list -}}
     {{- range $i, $env := $list -}}
       {{- $name := toString (get (ternary $env dict (kindIs "map" $env)) "name") -}}
@@ -462,16 +464,22 @@ one where it is a database's, or has a user in it; Go's form of a DSN has no sch
   {{- end -}}
   {{- $token := "/var/run/secrets/kubernetes.io/serviceaccount" -}}
   {{- $data := ternary "/run/agenttier" (dir (toString $g.storage.sqlite.path)) $g.server -}}
+  {{- /* Where the sidecar's image has Node, its libraries and the program; a file of one's own may lie in /etc. */ -}}
+  {{- $program := `^/((app|etc|dev|usr|usr/local)?|(proc|sys)(/.*)?|(usr/)?(local/)?(bin|sbin|lib|lib32|lib64|libx32)(/.*)?)$` -}}
   {{- range $path, $list := dict "router.extraVolumeMounts" $r.extraVolumeMounts "optional.storage.sidecar.extraVolumeMounts" $extra.mounts -}}
-    {{- $taken := list (ternary $token $data (hasPrefix "router." $path)) -}}
+    {{- $ofRouter := hasPrefix "router." $path -}}
+    {{- $taken := list (ternary $token $data $ofRouter) -}}
+    {{- $readOnly := ternary $token (ternary $data "" $g.server) $ofRouter -}}
     {{- range $i, $mount := $list -}}
       {{- if not (has $mount.name $names) -}}
         {{- include "agenttier.refuse" (list $g (printf "%s[%d] mounts %s, which router.extraVolumes and optional.storage.sidecar.extraVolumes (while storage is on) do not have: Kubernetes would refuse the Pod, or the container get what is not meant for it. Add the volume there, or correct the name." $path $i (include "agenttier.guards.shown" $mount.name))) -}}
       {{- end -}}
-      {{- $at := trimSuffix "/" $mount.mountPath -}}
+      {{- $at := clean $mount.mountPath -}}
       {{- /* Nothing can be mounted inside of what is read-only. */ -}}
-      {{- if or (has $at $taken) (regexMatch (printf "^(/run/agenttier|%s)/" $token) $at) -}}
+      {{- if or (has $at $taken) (and $readOnly (hasPrefix (printf "%s/" $readOnly) $at)) -}}
         {{- include "agenttier.refuse" (list $g (printf "%s[%d] is mounted at %s, where another volume of the container is: Kubernetes would refuse the Pod, or the container not start. Mount it elsewhere, as at /etc/agenttier/ca." $path $i (include "agenttier.guards.shown" $mount.mountPath))) -}}
+      {{- else if and (not $ofRouter) (regexMatch $program $at) -}}
+        {{- include "agenttier.refuse" (list $g (printf "%s[%d] is mounted at %s, which would hide the sidecar's program or what that needs: it would not start. Mount it elsewhere, as at /etc/agenttier/ca." $path $i (include "agenttier.guards.shown" $mount.mountPath))) -}}
       {{- end -}}
       {{- $taken = append $taken $at -}}
     {{- end -}}
@@ -534,7 +542,7 @@ one where it is a database's, or has a user in it; Go's form of a DSN has no sch
         {{- $sum = addf $sum $bytes -}}
       {{- end -}}
     {{- end -}}
-    {{- $memory := get ($c.resources.limits | default dict) "memory" -}}
+    {{- $memory := get (($c.resources).limits | default dict) "memory" -}}
     {{- if and $readable $g.storage.enabled $memory -}}
       {{- $limit := include "agenttier.guards.bytes" $memory -}}
       {{- if not $limit -}}
