@@ -7,7 +7,7 @@ has let the values through. `guards` is the entry; below it stand, each for itse
 
   sections, names, secrets         what the values are called, and what must not be in them
   driver, replicas, path, claim,
-  env, images, volumes, sidecar,
+  env, args, images, volumes, sidecar,
   memory, resources, grace         what they mean together
   base, live-claim, other-claim,
   selector, upstream               what the cluster would say, or has already
@@ -38,6 +38,7 @@ far, and what `guards` worked out once. Text between actions is trimmed away, so
     {{- include "agenttier.guards.path" $g -}}
     {{- include "agenttier.guards.claim" $g -}}
     {{- include "agenttier.guards.env" $g -}}
+    {{- include "agenttier.guards.args" $g -}}
     {{- include "agenttier.guards.images" $g -}}
     {{- include "agenttier.guards.volumes" $g -}}
     {{- include "agenttier.guards.sidecar" $g -}}
@@ -414,6 +415,40 @@ one where it is a database's, or has a user in it; Go's form of a DSN has no sch
         {{- include "agenttier.refuse" (list $g (printf "%s[%d] gives %s as plain text: values are kept in the release and shown by `helm get values`. Put it into a Secret and name that with valueFrom.secretKeyRef, or write it into the DSN." $path $i (include "agenttier.guards.shown" $name))) -}}
       {{- end -}}
       {{- $seen = append $seen $name -}}
+    {{- end -}}
+  {{- end -}}
+{{- end -}}
+
+{{/* Go's flags: one dash or two, the value behind `=` or as the next argument; the last of two wins. */}}
+{{- define "agenttier.guards.args" -}}
+  {{- $g := . -}}
+  {{- $values := $g.root.Values -}}
+  {{- $sets := dict
+    "oidc-issuer" "auth.oidc.issuerUrl"
+    "oidc-client-id" "auth.oidc.clientId"
+    "admin-group" "auth.oidc.adminGroup"
+    "group-claim" "auth.oidc.groupClaim"
+    "preview-domain" "networking.previewDomain"
+    "ingress-class-name" "networking.portForwardIngressClass"
+  -}}
+  {{- if $values.auth.devAuth -}}
+    {{- $_ := set $sets "dev-auth" "auth.devAuth" -}}
+  {{- end -}}
+  {{- if $values.cors.allowedOrigins -}}
+    {{- $_ := set $sets "cors-allowed-origins" "cors.allowedOrigins" -}}
+  {{- end -}}
+  {{- if $values.router.rateLimit.perIPPerSecond -}}
+    {{- $_ := set $sets "ratelimit-per-ip-rate" "router.rateLimit.perIPPerSecond" -}}
+  {{- end -}}
+  {{- if $values.router.rateLimit.perUserPerSecond -}}
+    {{- $_ := set $sets "ratelimit-per-user-rate" "router.rateLimit.perUserPerSecond" -}}
+  {{- end -}}
+  {{- range $i, $arg := $values.router.extraArgs -}}
+    {{- $flag := regexFind `^--?[^-=][^=]*` $arg | trimPrefix "-" | trimPrefix "-" -}}
+    {{- if eq $flag "listen-addr" -}}
+      {{- include "agenttier.refuse" (list $g (printf "router.extraArgs[%d] gives --listen-addr, which is fixed at :8080: probes, Services and the network policy would miss the Router. Take it out; the port that its callers use is router.service.port." $i)) -}}
+    {{- else if hasKey $sets $flag -}}
+      {{- include "agenttier.refuse" (list $g (printf "router.extraArgs[%d] gives --%s, which the chart sets itself: the later one would win unseen. Take it out and set %s." $i $flag (get $sets $flag))) -}}
     {{- end -}}
   {{- end -}}
 {{- end -}}

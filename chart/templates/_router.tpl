@@ -20,13 +20,12 @@
       protocol: TCP
   {{- range $name, $path := dict "liveness" "/healthz" "readiness" "/readyz" "startup" "/healthz" }}
   {{- with get $r.probes $name }}
+  {{- $probe := include "agenttier.without-nulls" . | fromYaml }}
+  {{- if not (or .exec .tcpSocket .grpc) }}
+  {{- $probe = merge $probe (dict "httpGet" (dict "path" $path "port" "http")) }}
+  {{- end }}
   {{ $name }}Probe:
-    {{- if not (or .httpGet .exec .tcpSocket .grpc) }}
-    httpGet:
-      path: {{ $path }}
-      port: http
-    {{- end }}
-    {{- toYaml . | nindent 4 }}
+    {{- toYaml $probe | nindent 4 }}
   {{- end }}
   {{- end }}
   {{- with include "agenttier.without-nulls" $r.resources }}
