@@ -52,16 +52,21 @@ app.kubernetes.io/instance: {{ .Release.Name | quote }}
 app.kubernetes.io/component: router
 {{- end -}}
 
+{{/* The Router's version as a tag or a label may have it: neither has the `+` of build metadata. */}}
+{{- define "agenttier.app-version" -}}
+{{- .Chart.AppVersion | replace "+" "_" -}}
+{{- end -}}
+
 {{/*
 Labels of an object. Takes (root, component, extra); no label of the user's replaces one of ours. Templates of
 all charts of a release share their names, and AgentTier's full chart has `agenttier.labels`. `merge` leaves
 out what is null, by which an overlay takes a key away; so it does below.
 */}}
 {{- define "agenttier.object-labels" -}}
-{{- $chart := printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-" -}}
+{{- $chart := printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace "+" "_" | trunc 63 | regexFind `^.*[a-zA-Z0-9]` -}}
 {{- $own := include "agenttier.selector" .root | fromYaml -}}
 {{- $_ := set $own "app.kubernetes.io/component" .component -}}
-{{- $_ := set $own "app.kubernetes.io/version" .root.Chart.AppVersion -}}
+{{- $_ := set $own "app.kubernetes.io/version" (include "agenttier.app-version" .root | trunc 63 | regexFind `^.*[a-zA-Z0-9]`) -}}
 {{- $_ := set $own "app.kubernetes.io/managed-by" .root.Release.Service -}}
 {{- $_ := set $own "helm.sh/chart" $chart -}}
 {{- merge $own (.extra | default dict) (.root.Values.commonLabels | default dict) | toYaml -}}
@@ -86,7 +91,7 @@ annotations:
 
 {{- define "agenttier.router-image" -}}
 {{- with .Values.router.image -}}
-{{- include "agenttier.repository" (dict "root" $ "repository" .repository) -}}:{{ .tag | default (printf "v%s" $.Chart.AppVersion) }}
+{{- include "agenttier.repository" (dict "root" $ "repository" .repository) -}}:{{ .tag | default (printf "v%s" (include "agenttier.app-version" $)) }}
 {{- end -}}
 {{- end -}}
 
