@@ -7,7 +7,8 @@ has let the values through. `guards` is the entry; below it stand, each for itse
 
   sections, names, secrets         what the values are called, and what must not be in them
   driver, replicas, path, claim,
-  env, args, images, volumes, sidecar,
+  env, args, images, account,
+  volumes, sidecar,
   memory, resources, grace         what they mean together
   base, live-claim, other-claim,
   selector, upstream               what the cluster would say, or has already
@@ -40,6 +41,7 @@ far, and what `guards` worked out once. Text between actions is trimmed away, so
     {{- include "agenttier.guards.env" $g -}}
     {{- include "agenttier.guards.args" $g -}}
     {{- include "agenttier.guards.images" $g -}}
+    {{- include "agenttier.guards.account" $g -}}
     {{- include "agenttier.guards.volumes" $g -}}
     {{- include "agenttier.guards.sidecar" $g -}}
     {{- include "agenttier.guards.memory" $g -}}
@@ -460,6 +462,13 @@ one where it is a database's, or has a user in it; Go's form of a DSN has no sch
   {{- if $g.storage.sidecar.enabled -}}
     {{- $_ := set $images "optional.storage.sidecar.image" $g.storage.sidecar.image -}}
   {{- end -}}
+  {{- $seen := list -}}
+  {{- range $i, $secret := $g.root.Values.imagePullSecrets -}}
+    {{- if has $secret.name $seen -}}
+      {{- include "agenttier.refuse" (list $g (printf "imagePullSecrets[%d] names %s a second time: Helm 4 could not apply it. Leave one of them." $i (include "agenttier.guards.shown" $secret.name))) -}}
+    {{- end -}}
+    {{- $seen = append $seen $secret.name -}}
+  {{- end -}}
   {{- $part := `[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*` -}}
   {{- $repository := printf `^(([a-zA-Z0-9.-]+|\[[0-9a-fA-F:]+\])(:[0-9]+)?/)?%s(/%s)*$` $part $part -}}
   {{- range $path, $image := $images -}}
@@ -474,6 +483,15 @@ one where it is a database's, or has a user in it; Go's form of a DSN has no sch
     {{- end -}}
     {{- if not (has ($image.pullPolicy | default "Always") (list "Always" "IfNotPresent" "Never")) -}}
       {{- include "agenttier.refuse" (list $g (printf "%s.pullPolicy is %s: Kubernetes would refuse the Deployment. Set it to Always, IfNotPresent or Never." $path (include "agenttier.guards.shown" $image.pullPolicy))) -}}
+    {{- end -}}
+  {{- end -}}
+{{- end -}}
+
+{{- define "agenttier.guards.account" -}}
+  {{- $g := . -}}
+  {{- with $g.root.Values.router.serviceAccount -}}
+    {{- if and .create (eq (toString .name) "default") -}}
+      {{- include "agenttier.refuse" (list $g "router.serviceAccount.name is default while router.serviceAccount.create is true: every namespace has that account already, and Helm would refuse to take it over. Set router.serviceAccount.create=false to use it, or another name.") -}}
     {{- end -}}
   {{- end -}}
 {{- end -}}
