@@ -627,10 +627,17 @@ one where it is a database's, or has a user in it; Go's form of a DSN has no sch
   {{- end -}}
 {{- end -}}
 
-{{/* The Router drains first, then the sidecar stores what is queued, then the kubelet kills. */}}
+{{/* The Router sleeps and drains first, then the sidecar stores what is queued, then the kubelet kills. */}}
 {{- define "agenttier.guards.grace" -}}
   {{- $g := . -}}
   {{- $r := $g.root.Values.router -}}
+  {{- $version := $g.root.Capabilities.KubeVersion.Version -}}
+  {{- range $hook := list "preStop" "postStart" -}}
+    {{- if and (get ($r.lifecycle | default dict) $hook | default dict).sleep (semverCompare "<1.30.0-0" $version) -}}
+      {{- include "agenttier.refuse" (list $g (printf "router.lifecycle.%s.sleep is set on Kubernetes %s: a sleep needs 1.30, before it Kubernetes would refuse the Deployment. Take it out (or give --kube-version to helm template)." $hook $version)) -}}
+    {{- end -}}
+  {{- end -}}
+  {{- $sleep := include "agenttier.router-sleep" $g.root -}}
   {{- $whole := true -}}
   {{- range $key := list "drainSeconds" "terminationGracePeriodSeconds" -}}
     {{- if not (regexMatch `^[0-9]{1,9}$` (toString (get $r $key))) -}}
@@ -644,9 +651,9 @@ one where it is a database's, or has a user in it; Go's form of a DSN has no sch
   {{- else if gt (float64 $grace) 86400.0 -}}
     {{- include "agenttier.refuse" (list $g (printf "optional.storage.sidecar.shutdownGrace is %s, which is longer than 24h: the sidecar would take 20s instead. Set it to what its last records need, as 20s." (include "agenttier.guards.shown" $g.storage.sidecar.shutdownGrace))) -}}
   {{- else if $whole -}}
-    {{- $need := int64 (ceil (addf (toString $r.drainSeconds) $grace 5)) -}}
+    {{- $need := int64 (ceil (addf (toString $r.drainSeconds) $sleep $grace 5)) -}}
     {{- if lt (int64 (toString $r.terminationGracePeriodSeconds)) $need -}}
-      {{- include "agenttier.refuse" (list $g (printf "router.terminationGracePeriodSeconds is %s, less than router.drainSeconds (%s) + optional.storage.sidecar.shutdownGrace (%s) + 5: the Pod would be killed while records are still being stored, and they would be lost. Set it to %d or more." (toString $r.terminationGracePeriodSeconds) (toString $r.drainSeconds) (ternary (toString $g.storage.sidecar.shutdownGrace) "no sidecar, 0s" (eq (toString $g.storage.sidecar.enabled) "true")) $need)) -}}
+      {{- include "agenttier.refuse" (list $g (printf "router.terminationGracePeriodSeconds is %s, less than router.drainSeconds (%s)%s + optional.storage.sidecar.shutdownGrace (%s) + 5: the Pod would be killed while records are still being stored, and they would be lost. Set it to %d or more." (toString $r.terminationGracePeriodSeconds) (toString $r.drainSeconds) (ternary "" (printf " + router.lifecycle.preStop.sleep.seconds (%s)" $sleep) (eq $sleep "0")) (ternary (toString $g.storage.sidecar.shutdownGrace) "no sidecar, 0s" (eq (toString $g.storage.sidecar.enabled) "true")) $need)) -}}
     {{- end -}}
   {{- end -}}
 {{- end -}}

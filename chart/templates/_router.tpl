@@ -28,6 +28,10 @@
     {{- toYaml $probe | nindent 4 }}
   {{- end }}
   {{- end }}
+  {{- with include "agenttier.without-nulls" $r.lifecycle }}
+  lifecycle:
+    {{- . | nindent 4 }}
+  {{- end }}
   {{- with include "agenttier.without-nulls" $r.resources }}
   resources:
     {{- . | nindent 4 }}
@@ -43,6 +47,15 @@
     {{- with $r.extraVolumeMounts }}
     {{- toYaml . | nindent 4 }}
     {{- end }}
+{{- end -}}
+
+{{/* Seconds that the Router's container sleeps before it is told to stop. */}}
+{{- define "agenttier.router-sleep" -}}
+{{- with ((.Values.router.lifecycle).preStop).sleep -}}
+{{- int64 .seconds -}}
+{{- else -}}
+0
+{{- end -}}
 {{- end -}}
 
 {{- define "agenttier.router-args" -}}

@@ -73,8 +73,8 @@ stop together with the Router, and has a hook that waits for the Router's end; a
           - {{ .Files.Get "files/wait-for-router.mjs" | toJson }}
           - "8080"
           - {{ int64 $c.port | quote }}
-          # The Router's drain, and the 5 seconds that its client takes for the last records.
-          - {{ add $r.drainSeconds 5 | quote }}
+          # The Router's sleep, its drain, and the 5 seconds that its client takes for the last records.
+          - {{ add (include "agenttier.router-sleep" .) $r.drainSeconds 5 | quote }}
   {{- end }}
   {{- with include "agenttier.without-nulls" $c.resources }}
   resources:
