@@ -8,7 +8,7 @@ has let the values through. `guards` is the entry; below it stand, each for itse
   sections, names, secrets         what the values are called, and what must not be in them
   driver, replicas, path, claim,
   env, args, images, account,
-  volumes, sidecar,
+  volumes, sidecar, init-containers,
   memory, resources, grace         what they mean together
   base, live-claim, other-claim,
   selector, upstream               what the cluster would say, or has already
@@ -44,6 +44,7 @@ far, and what `guards` worked out once. Text between actions is trimmed away, so
     {{- include "agenttier.guards.account" $g -}}
     {{- include "agenttier.guards.volumes" $g -}}
     {{- include "agenttier.guards.sidecar" $g -}}
+    {{- include "agenttier.guards.init-containers" $g -}}
     {{- include "agenttier.guards.memory" $g -}}
     {{- include "agenttier.guards.resources" $g -}}
     {{- include "agenttier.guards.grace" $g -}}
@@ -247,7 +248,7 @@ one where it is a database's, or has a user in it; Go's form of a DSN has no sch
     {{- end -}}
   {{- else if kindIs "string" .node -}}
     {{- if regexMatch $secret .node -}}
-      {{- if hasPrefix "optional.storage.sidecar.extraEnv[" $path -}}
+      {{- if regexMatch `^optional\.storage\.sidecar\.(extraEnv|extraInitContainers\[[0-9]+\]\.env)\[` $path -}}
         {{- include "agenttier.refuse" (list $g (printf "%s looks like a DSN or a password (it is not shown): values are kept in the release and shown by `helm get values`. Put it into a Secret and name that with valueFrom.secretKeyRef in place of value (the database's DSN with optional.storage.dsnSecret.name), and change the password if this reached a log." $path)) -}}
       {{- else -}}
         {{- include "agenttier.refuse" (list $g (printf "%s looks like a DSN or a password (it is not shown): values are kept in the release and shown by `helm get values`. Put it into a Secret, set optional.storage.dsnSecret.name to its name, and change the password if this reached a log." $path)) -}}
@@ -401,8 +402,15 @@ one where it is a database's, or has a user in it; Go's form of a DSN has no sch
   {{- if $values.observability.otlp.endpoint -}}
     {{- $ofRouter = merge $ofRouter (dict "OTEL_EXPORTER_OTLP_ENDPOINT" "observability.otlp.endpoint" "OTEL_EXPORTER_OTLP_INSECURE" "observability.otlp.insecure") -}}
   {{- end -}}
-  {{- range $path, $list := dict "router.extraEnv" $values.router.extraEnv "optional.storage.sidecar.extraEnv" $g.storage.sidecar.extraEnv -}}
+  {{- $lists := dict "router.extraEnv" $values.router.extraEnv "optional.storage.sidecar.extraEnv" $g.storage.sidecar.extraEnv -}}
+  {{- range $i, $container := $g.storage.sidecar.extraInitContainers -}}
+    {{- $_ := set $lists (printf "optional.storage.sidecar.extraInitContainers[%d].env" $i) $container.env -}}
+  {{- end -}}
+  {{- range $path, $list := $lists -}}
     {{- $chart := merge (dict) $sets (ternary $ofRouter dict (eq $path "router.extraEnv")) -}}
+    {{- if hasSuffix ".env" $path -}}
+      {{- $chart = dict -}}
+    {{- end -}}
     {{- if not $g.storage.sidecar.enabled -}}
       {{- $chart = omit $chart "STORAGE_SIDECAR_URL" -}}
     {{- end -}}
@@ -413,7 +421,7 @@ one where it is a database's, or has a user in it; Go's form of a DSN has no sch
         {{- include "agenttier.refuse" (list $g (printf "%s[%d] names %s, which the chart sets itself, where it is needed: of two that disagree one would win unseen. Take it out and set %s." $path $i $name (get $chart $name))) -}}
       {{- else if has $name $seen -}}
         {{- include "agenttier.refuse" (list $g (printf "%s[%d] names %s a second time: the later one would win unseen, and Helm 4 could not apply it. Leave one of them." $path $i (include "agenttier.guards.shown" $name))) -}}
-      {{- else if and (eq $path "optional.storage.sidecar.extraEnv") (regexMatch `(?i)(password|passwd|pwd)$` $name) (kindIs "map" $env) (get (ternary $env dict (kindIs "map" $env)) "value") -}}
+      {{- else if and (hasPrefix "optional.storage." $path) (regexMatch `(?i)(password|passwd|pwd)$` $name) (kindIs "map" $env) (get (ternary $env dict (kindIs "map" $env)) "value") -}}
         {{- include "agenttier.refuse" (list $g (printf "%s[%d] gives %s as plain text: values are kept in the release and shown by `helm get values`. Put it into a Secret and name that with valueFrom.secretKeyRef, or write it into the DSN." $path $i (include "agenttier.guards.shown" $name))) -}}
       {{- end -}}
       {{- $seen = append $seen $name -}}
@@ -519,10 +527,16 @@ one where it is a database's, or has a user in it; Go's form of a DSN has no sch
   {{- $data := ternary "/run/agenttier" (dir (toString $g.storage.sqlite.path)) $g.server -}}
   {{- /* Where the sidecar's image has Node, its libraries and the program; a file of one's own may lie in /etc. */ -}}
   {{- $program := `^/((app|etc|dev|usr|usr/local)?|(proc|sys)(/.*)?|(usr/)?(local/)?(bin|sbin|lib|lib32|lib64|libx32)(/.*)?)$` -}}
-  {{- range $path, $list := dict "router.extraVolumeMounts" $r.extraVolumeMounts "optional.storage.sidecar.extraVolumeMounts" $extra.mounts -}}
-    {{- $ofRouter := hasPrefix "router." $path -}}
-    {{- $taken := list (ternary $token $data $ofRouter) -}}
-    {{- $readOnly := ternary $token (ternary $data "" $g.server) $ofRouter -}}
+  {{- $ofRouter := "router.extraVolumeMounts" -}}
+  {{- $ofSidecar := "optional.storage.sidecar.extraVolumeMounts" -}}
+  {{- $lists := dict $ofRouter $r.extraVolumeMounts $ofSidecar $extra.mounts -}}
+  {{- range $i, $container := ternary $c.extraInitContainers list $g.storage.enabled -}}
+    {{- $_ := set $lists (printf "optional.storage.sidecar.extraInitContainers[%d].volumeMounts" $i) $container.volumeMounts -}}
+  {{- end -}}
+  {{- $there := dict $ofRouter $token $ofSidecar $data -}}
+  {{- range $path, $list := $lists -}}
+    {{- $taken := list (get $there $path) -}}
+    {{- $readOnly := get (ternary $there (omit $there $ofSidecar) $g.server) $path -}}
     {{- range $i, $mount := $list -}}
       {{- if not (has $mount.name $names) -}}
         {{- include "agenttier.refuse" (list $g (printf "%s[%d] mounts %s, which router.extraVolumes and optional.storage.sidecar.extraVolumes (while storage is on) do not have: Kubernetes would refuse the Pod, or the container get what is not meant for it. Add the volume there, or correct the name." $path $i (include "agenttier.guards.shown" $mount.name))) -}}
@@ -531,7 +545,7 @@ one where it is a database's, or has a user in it; Go's form of a DSN has no sch
       {{- /* Nothing can be mounted inside of what is read-only. */ -}}
       {{- if or (has $at $taken) (and $readOnly (hasPrefix (printf "%s/" $readOnly) $at)) -}}
         {{- include "agenttier.refuse" (list $g (printf "%s[%d] is mounted at %s, where another volume of the container is: Kubernetes would refuse the Pod, or the container not start. Mount it elsewhere, as at /etc/agenttier/ca." $path $i (include "agenttier.guards.shown" $mount.mountPath))) -}}
-      {{- else if and (not $ofRouter) (regexMatch $program $at) -}}
+      {{- else if and (eq $path $ofSidecar) (regexMatch $program $at) -}}
         {{- include "agenttier.refuse" (list $g (printf "%s[%d] is mounted at %s, which would hide the sidecar's program or what that needs: it would not start. Mount it elsewhere, as at /etc/agenttier/ca." $path $i (include "agenttier.guards.shown" $mount.mountPath))) -}}
       {{- end -}}
       {{- $taken = append $taken $at -}}
@@ -565,6 +579,42 @@ one where it is a database's, or has a user in it; Go's form of a DSN has no sch
     {{- end -}}
     {{- if not (has (toString $c.logLevel) (list "trace" "debug" "info" "warn" "error" "fatal" "silent")) -}}
       {{- include "agenttier.refuse" (list $g (printf "optional.storage.sidecar.logLevel is %s, which the sidecar does not know: it would log at info. Set it to trace, debug, info, warn, error, fatal or silent." (include "agenttier.guards.shown" $c.logLevel))) -}}
+    {{- end -}}
+  {{- end -}}
+{{- end -}}
+
+{{/* What starts before the sidecar, and so before the Router, which storage must not hold up. */}}
+{{- define "agenttier.guards.init-containers" -}}
+  {{- $g := . -}}
+  {{- $c := $g.storage.sidecar -}}
+  {{- if and $g.storage.enabled $c.extraInitContainers -}}
+    {{- if not (include "agenttier.is-native" $g.root) -}}
+      {{- include "agenttier.refuse" (list $g (printf "optional.storage.sidecar.extraInitContainers is set, and native sidecars are off (optional.storage.sidecar.native is %s, on Kubernetes %s): the Router would wait for ever for such a container to end. Set native to auto on Kubernetes 1.29 or later, or leave extraInitContainers empty." (include "agenttier.guards.shown" $c.native) $g.root.Capabilities.KubeVersion.Version)) -}}
+    {{- end -}}
+    {{- $names := list "router" "storage" -}}
+    {{- range $i, $container := $c.extraInitContainers -}}
+      {{- $path := printf "optional.storage.sidecar.extraInitContainers[%d]" $i -}}
+      {{- if has $container.name $names -}}
+        {{- include "agenttier.refuse" (list $g (printf "%s is called %s, as another container of the Pod is (router and storage are the chart's own): Kubernetes would refuse the Pod. Give it another name." $path (include "agenttier.guards.shown" $container.name))) -}}
+      {{- end -}}
+      {{- $names = append $names $container.name -}}
+      {{- if ne (toString $container.restartPolicy) "Always" -}}
+        {{- include "agenttier.refuse" (list $g (printf "%s.restartPolicy is not Always: the Router would wait for it to end, for ever where it is a proxy. Set it to Always." $path)) -}}
+      {{- end -}}
+      {{- range $key := list "startupProbe" "readinessProbe" -}}
+        {{- if get $container $key -}}
+          {{- include "agenttier.refuse" (list $g (printf "%s has a %s: while it fails, the Router would not start, or get no requests, because of storage. Take it out; a livenessProbe may stay." $path $key)) -}}
+        {{- end -}}
+      {{- end -}}
+      {{- if ($container.lifecycle).postStart -}}
+        {{- include "agenttier.refuse" (list $g (printf "%s has a lifecycle.postStart: the Router would not start before that has ended. Take it out." $path)) -}}
+      {{- end -}}
+      {{- range $port := $container.ports -}}
+        {{- $number := toString $port.containerPort -}}
+        {{- if has $number (list "8080" (toString $c.port) (toString $c.opsPort)) -}}
+          {{- include "agenttier.refuse" (list $g (printf "%s has the port %s, on which the Router or the sidecar listens: the containers of a Pod share its ports, so one of both would not start. Give it another port." $path $number)) -}}
+        {{- end -}}
+      {{- end -}}
     {{- end -}}
   {{- end -}}
 {{- end -}}

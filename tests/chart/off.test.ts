@@ -24,6 +24,11 @@ const off = [
       extraVolumeMounts: [{ name: 'history-claim', mountPath: '/etc/agenttier/ca' }],
     },
   },
+  {
+    sidecar: {
+      extraInitContainers: [{ name: 'history-claim', image: 'proxy:1', restartPolicy: 'Always' }],
+    },
+  },
   { podMonitor: { enabled: true }, networkPolicy: { enabled: true } },
 ].map((storage) => [JSON.stringify({ optional: { storage } })] as const);
 
