@@ -5,6 +5,7 @@ import type { Log } from '../../telemetry/log.ts';
 import { atHost, type DialTarget, dial } from '../server/dial.ts';
 import type { DsnSource } from '../server/dsn-source.ts';
 import type { Step } from '../server/migrations.ts';
+import { Readers } from '../server/readers.ts';
 import type { Appended, Gauge, Store } from '../store.ts';
 import { StoreError } from '../store-error.ts';
 import { trialRows } from '../trial-rows.ts';
@@ -12,7 +13,6 @@ import { appendRows, rehearseRows } from './append.ts';
 import { errorNumber, keepsConnection, serverError } from './errors.ts';
 import { readPage } from './list.ts';
 import { migrate, type Schema } from './migrate.ts';
-import { Readers } from './readers.ts';
 import { prepareSession, type ServerFacts } from './server-facts.ts';
 import { Session } from './session.ts';
 
@@ -32,6 +32,8 @@ export function mysqlStore(options: MysqlStoreOptions): Store {
 }
 
 const ROLLBACK_MS = 5_000;
+/** Connections for lists. */
+const READERS = 4;
 
 const PRIMARY = 'point the DSN at the primary, or name all hosts in it';
 
@@ -57,7 +59,7 @@ class MysqlStore implements Store {
   readonly driver = 'mysql';
   readonly #options: MysqlStoreOptions;
   readonly #log: Log;
-  readonly #readers: Readers;
+  readonly #readers: Readers<Session>;
   #writer: Writer | undefined;
   /** Being connected; cut when the store is closed. */
   readonly #connecting = new Set<Session>();
@@ -74,7 +76,8 @@ class MysqlStore implements Store {
   constructor(options: MysqlStoreOptions) {
     this.#options = options;
     this.#log = options.log;
-    this.#readers = new Readers(async () => (await this.#connect(this.#home, 'read')).session);
+    const connect = async () => (await this.#connect(this.#home, 'read')).session;
+    this.#readers = new Readers(connect, READERS);
   }
 
   async open(): Promise<void> {

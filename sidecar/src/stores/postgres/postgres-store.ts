@@ -3,13 +3,13 @@ import type { ListQuery, Page } from '../../records/list.ts';
 import type { Rows } from '../../records/rows.ts';
 import type { DsnSource } from '../server/dsn-source.ts';
 import type { Step } from '../server/migrations.ts';
+import { Readers } from '../server/readers.ts';
 import type { Appended, Gauge, Store } from '../store.ts';
 import { StoreError } from '../store-error.ts';
 import { APPEND_MS, appendRows } from './append.ts';
 import { Names } from './ddl.ts';
 import { isRefusal, postgresError } from './errors.ts';
 import { readPage } from './list/read-page.ts';
-import { Readers } from './readers.ts';
 import { prepareSchema, type StepContext } from './schema.ts';
 import { checkRights, checkServer } from './server-check.ts';
 import { Session } from './session.ts';
@@ -28,6 +28,8 @@ export interface PostgresStoreOptions {
 
 /** How long a look at the server's settings may take. */
 const LOOK_MS = 10_000;
+/** Connections for lists. */
+const READERS = 3;
 
 /** Creates the store that keeps records in Postgres. Nothing is connected before `open`. */
 export function postgresStore(options: PostgresStoreOptions): Store {
@@ -54,7 +56,7 @@ class PostgresStore implements Store {
   readonly driver = 'postgres';
   readonly #options: PostgresStoreOptions;
   readonly #log: Logger;
-  readonly #readers: Readers;
+  readonly #readers: Readers<Session>;
   #writer: Writer | undefined;
   #opening: Promise<Writer> | undefined;
   #failure = new StoreError('the database is not open');
@@ -66,7 +68,7 @@ class PostgresStore implements Store {
   constructor(options: PostgresStoreOptions) {
     this.#options = options;
     this.#log = options.log;
-    this.#readers = new Readers(() => options.source.current());
+    this.#readers = new Readers(() => Session.connect(options.source.current()), READERS);
   }
 
   async open(): Promise<void> {
@@ -120,12 +122,12 @@ class PostgresStore implements Store {
   }
 
   gauges(): readonly Gauge[] {
-    const writing = this.#writer?.session.isLost === false ? 1 : 0;
+    const writing = this.#writer?.session.isUsable === true ? 1 : 0;
     return [
       {
         name: 'connections',
         help: 'Connections to the server that are there.',
-        value: writing + this.#readers.size,
+        value: writing + this.#readers.count,
       },
       {
         name: 'connects_total',
@@ -148,7 +150,7 @@ class PostgresStore implements Store {
   /** The writer, connected anew if it is lost. */
   async #ready(): Promise<Writer> {
     const writer = this.#writer;
-    if (writer?.session.isLost === false) return writer;
+    if (writer?.session.isUsable === true) return writer;
     this.#opening ??= this.#connect();
     try {
       return await this.#opening;

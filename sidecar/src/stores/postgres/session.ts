@@ -63,9 +63,8 @@ export class Session {
     return new Session(client);
   }
 
-  /** Whether it is of no use any more. */
-  get isLost(): boolean {
-    return this.#lost;
+  get isUsable(): boolean {
+    return !this.#lost;
   }
 
   /**
