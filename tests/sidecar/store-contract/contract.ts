@@ -133,6 +133,22 @@ export function storeContract(
       });
     }
 
+    if (driver === 'postgres' || driver === 'mysql') {
+      it('tells how many connections are open, and how many it made to write and to list', async () => {
+        const store = await opened();
+        const figure = (name: string) => store.gauges?.().find((gauge) => gauge.name === name);
+        const figures = () =>
+          ['connections', 'connections_made_total'].map((name) => Number(figure(name)?.value));
+        const [, made = 0] = figures(); // Of a migration, too.
+        await store.append(rows(audit()));
+        expect(figures()).toEqual([1, made]);
+        for (const _ of 'ab') await store.list(listQuery({}));
+        expect(figures()).toEqual([2, made + 1]);
+        await store.close(AbortSignal.timeout(5_000));
+        expect(figures()).toEqual([0, made + 1]);
+      });
+    }
+
     if (driver === 'none') discardingStore(opened);
     else keepingStore(unopened, opened);
   });

@@ -2,6 +2,7 @@ import type { ServerDsn } from '../../config/server-dsn.ts';
 import type { ListQuery, Page } from '../../records/list.ts';
 import type { Rows } from '../../records/rows.ts';
 import type { Log } from '../../telemetry/log.ts';
+import { connectionGauges } from '../server/connection-gauges.ts';
 import { atHost, type DialTarget, dial } from '../server/dial.ts';
 import type { DsnSource } from '../server/dsn-source.ts';
 import type { Step } from '../server/migrations.ts';
@@ -71,7 +72,7 @@ class MysqlStore implements Store {
   /** Index of the host that the last `open` chose; lists look there first. */
   #home = 0;
   #ended = false;
-  #connections = 0;
+  #connectionsMade = 0;
 
   constructor(options: MysqlStoreOptions) {
     this.#options = options;
@@ -150,19 +151,8 @@ class MysqlStore implements Store {
   }
 
   gauges(): readonly Gauge[] {
-    return [
-      {
-        name: 'connections',
-        help: 'Connections to the database that are open.',
-        value: this.#readers.count + (this.#writer?.session.isUsable === true ? 1 : 0),
-      },
-      {
-        name: 'connections_made_total',
-        type: 'counter',
-        help: 'Connections to the database that were made.',
-        value: this.#connections,
-      },
-    ];
+    const writing = this.#writer?.session.isUsable === true ? 1 : 0;
+    return connectionGauges(this.#readers.count + writing, this.#connectionsMade);
   }
 
   async close(signal: AbortSignal): Promise<void> {
@@ -222,7 +212,7 @@ class MysqlStore implements Store {
       if (writable && facts.isReadOnly) {
         throw new StoreError('the server is read-only', isAlone ? { hint: PRIMARY } : {});
       }
-      this.#connections += 1;
+      this.#connectionsMade += 1;
       return { session, facts };
     } catch (error) {
       session.destroy();

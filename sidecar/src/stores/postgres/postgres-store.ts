@@ -1,6 +1,8 @@
 import type { Logger } from 'pino';
+import type { ServerDsn } from '../../config/server-dsn.ts';
 import type { ListQuery, Page } from '../../records/list.ts';
 import type { Rows } from '../../records/rows.ts';
+import { connectionGauges } from '../server/connection-gauges.ts';
 import type { DsnSource } from '../server/dsn-source.ts';
 import type { Step } from '../server/migrations.ts';
 import { Readers } from '../server/readers.ts';
@@ -62,13 +64,13 @@ class PostgresStore implements Store {
   #failure = new StoreError('the database is not open');
   #isOpen = false;
   #ended = false;
-  #connects = 0;
+  #connectionsMade = 0;
   #warnings: readonly string[] = [];
 
   constructor(options: PostgresStoreOptions) {
     this.#options = options;
     this.#log = options.log;
-    this.#readers = new Readers(() => Session.connect(options.source.current()), READERS);
+    this.#readers = new Readers(() => this.#dial(options.source.current()), READERS);
   }
 
   async open(): Promise<void> {
@@ -123,19 +125,7 @@ class PostgresStore implements Store {
 
   gauges(): readonly Gauge[] {
     const writing = this.#writer?.session.isUsable === true ? 1 : 0;
-    return [
-      {
-        name: 'connections',
-        help: 'Connections to the server that are there.',
-        value: writing + this.#readers.count,
-      },
-      {
-        name: 'connects_total',
-        type: 'counter',
-        help: 'Times the writer has connected to the server.',
-        value: this.#connects,
-      },
-    ];
+    return connectionGauges(this.#readers.count + writing, this.#connectionsMade);
   }
 
   async close(): Promise<void> {
@@ -167,7 +157,7 @@ class PostgresStore implements Store {
     if (this.#ended) throw this.#failure;
     const { source, version, steps } = this.#options;
     const dsn = source.current();
-    const session = await Session.connect(dsn);
+    const session = await this.#dial(dsn);
     try {
       const names = new Names(dsn.schema);
       const server = await checkServer(session, LOOK_MS);
@@ -177,7 +167,6 @@ class PostgresStore implements Store {
       if (this.#ended) throw this.#failure;
       this.#writer = { session, names };
       this.#isOpen = true;
-      this.#connects += 1;
       this.#readers.dropIdle();
       this.#warn([...server.warnings, ...warnings]);
       const { serverVersion: server_version } = server;
@@ -187,6 +176,12 @@ class PostgresStore implements Store {
       session.destroy();
       throw error;
     }
+  }
+
+  async #dial(dsn: ServerDsn): Promise<Session> {
+    const session = await Session.connect(dsn);
+    this.#connectionsMade += 1;
+    return session;
   }
 
   #warn(warnings: readonly string[]): void {
