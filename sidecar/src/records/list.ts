@@ -1,4 +1,4 @@
-import type { Kind } from './kinds.ts';
+import type { Column, Kind } from './kinds.ts';
 
 /** The newest-first or oldest-first order of a list: by ts, then by id. */
 export type Order = 'asc' | 'desc';
@@ -25,6 +25,16 @@ export interface ListQuery {
   readonly limit: number;
   /** Answer only what comes after this place in the order. */
   readonly after?: Position;
+}
+
+/** The filtered column whose index narrows most, by which a list is read; often there is none. */
+export function drivingColumn(query: ListQuery): Column | undefined {
+  const filtered = query.kind.columns.filter((column) => query.filters.has(column.name));
+  return (
+    filtered.find((column) => column.type === 'event_id') ??
+    filtered.find((column) => column.name === 'sandbox_id') ??
+    filtered.find((column) => column.type === 'text' && column.indexed)
+  );
 }
 
 /** A row as the API answers it: `id` as decimal digits, texts never null, event_id perhaps. */

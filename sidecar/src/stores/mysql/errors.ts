@@ -4,6 +4,7 @@
  * it holds values of the record at fault.
  */
 
+import { TLS_CODE } from '../server/dial-errors.ts';
 import { StoreError, type StoreErrorClass } from '../store-error.ts';
 
 interface ServerError {
@@ -173,10 +174,6 @@ const CLIENT_ERRORS: Readonly<Record<string, ServerError>> = {
   },
 };
 
-/** Node's and OpenSSL's names of what is wrong with a certificate. */
-const CERTIFICATE =
-  /^(?:ERR_SSL_|ERR_TLS_|ERR_OSSL_|CERT_|UNABLE_TO_|DEPTH_ZERO_|SELF_SIGNED_|HOSTNAME_)/;
-
 /** The server's own number of an error; undefined for those of the way to it. */
 export function errorNumber(error: unknown): number | undefined {
   if (!(error instanceof Error) || !('errno' in error)) return undefined;
@@ -220,7 +217,7 @@ function meaningOf(thrown: unknown, number: number | undefined): ServerError {
   if (number !== undefined) return SERVER_ERRORS[number] ?? { what: 'the server reports an error' };
   const code = codeOf(thrown);
   if (code === undefined) return { what: 'the connection failed' };
-  if (CERTIFICATE.test(code)) {
+  if (TLS_CODE.test(code)) {
     return {
       what: "the server's certificate or its TLS cannot be trusted",
       hint: 'check the certificate authority and the host name in the DSN',

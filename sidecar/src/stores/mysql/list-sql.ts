@@ -7,7 +7,7 @@
 
 import { isEventId } from '../../records/event-id.ts';
 import type { Column, Kind } from '../../records/kinds.ts';
-import type { ListQuery, Position } from '../../records/list.ts';
+import { drivingColumn, type ListQuery, type Position } from '../../records/list.ts';
 import { indexName } from './ddl.ts';
 import type { Value } from './session.ts';
 
@@ -52,7 +52,7 @@ const ID = 'CAST(? AS SIGNED)';
 
 export function planList(query: ListQuery, way: Way = 'column'): Plan {
   const { kind } = query;
-  const driver = way === 'time' ? undefined : chooseDriver(query);
+  const driver = way === 'time' ? undefined : drivingColumn(query);
   const branches = branchesOf(query, driver);
   const residual = residualFilters(query, driver);
   // Whoever made the unique index may have named it.
@@ -95,16 +95,6 @@ export function fetchSql(kind: Kind, ids: number): string {
   const names = kind.columns.map((column) => column.name).join(', ');
   const marks = new Array<string>(ids).fill(ID).join(', ');
   return `SELECT id, ${names} FROM ${kind.table} WHERE id IN (${marks})`;
-}
-
-/** The filtered column whose index narrows most. */
-function chooseDriver(query: ListQuery): Column | undefined {
-  const filtered = query.kind.columns.filter((column) => query.filters.has(column.name));
-  return (
-    filtered.find((column) => column.type === 'event_id') ??
-    filtered.find((column) => column.name === 'sandbox_id') ??
-    filtered.find((column) => column.type === 'text' && column.indexed)
-  );
 }
 
 /** What tells each branch; without a driver there is one, which nothing tells. */

@@ -16,7 +16,7 @@ const TLS_CODES: ReadonlySet<string> = new Set([
 ]);
 
 /** OpenSSL's names of what is wrong with a certificate, and Node's of a failed handshake. */
-const TLS_CODE =
+export const TLS_CODE =
   /^(?:ERR_SSL_|ERR_TLS_|ERR_OSSL_|CERT_|UNABLE_TO_|DEPTH_ZERO_|SELF_SIGNED_|HOSTNAME_)/;
 
 /** Whether the same host may answer better with TLS turned on, or off. */

@@ -5,7 +5,7 @@
  */
 
 import type { Column, Kind } from '../../../records/kinds.ts';
-import { type ListQuery, PAGE_BYTES } from '../../../records/list.ts';
+import { drivingColumn, type ListQuery, PAGE_BYTES } from '../../../records/list.ts';
 import type { Names } from '../ddl.ts';
 import type { Parameter } from '../session.ts';
 
@@ -107,7 +107,7 @@ function ordered(
 }
 
 function branchTests(query: ListQuery, values: Values): string[] {
-  const driver = chooseDriver(query);
+  const driver = drivingColumn(query);
   if (driver === undefined) return [];
   const wanted = [...new Set(query.filters.get(driver.name))];
   // Each is there once at most, so there is little to sort.
@@ -129,18 +129,8 @@ function rangeTests({ since, until, after, order }: ListQuery, values: Values): 
   return tests;
 }
 
-/** The filtered column whose index narrows most. */
-function chooseDriver(query: ListQuery): Column | undefined {
-  const filtered = query.kind.columns.filter((column) => query.filters.has(column.name));
-  return (
-    filtered.find((column) => column.type === 'event_id') ??
-    filtered.find((column) => column.name === 'sandbox_id') ??
-    filtered.find((column) => column.type === 'text' && column.indexed)
-  );
-}
-
 function residuals(query: ListQuery): { column: Column; wanted: readonly string[] }[] {
-  const driver = chooseDriver(query);
+  const driver = drivingColumn(query);
   return query.kind.columns.flatMap((column) => {
     const wanted = query.filters.get(column.name);
     return wanted === undefined || column === driver ? [] : [{ column, wanted }];

@@ -6,7 +6,7 @@
  */
 
 import type { Column, Kind } from '../../../../records/kinds.ts';
-import type { ListQuery } from '../../../../records/list.ts';
+import { drivingColumn, type ListQuery } from '../../../../records/list.ts';
 import { indexName } from '../ddl.ts';
 
 export interface Plan {
@@ -35,7 +35,7 @@ const AFTER_ALL_TEXTS = "x''";
 
 export function planList(query: ListQuery): Plan {
   const { kind } = query;
-  const driver = chooseDriver(query);
+  const driver = drivingColumn(query);
   const streams = driver === undefined ? [null] : streamValues(driver, query);
   const residual = residualFilters(query, driver);
   const columns = `${residual.sql}, CAST(id AS TEXT), ts`;
@@ -62,16 +62,6 @@ export function planList(query: ListQuery): Plan {
 export function fetchSql(kind: Kind): string {
   const names = kind.columns.map((column) => column.name).join(', ');
   return `SELECT ${names} FROM ${kind.table} WHERE id = CAST(? AS INTEGER)`;
-}
-
-/** The filtered column whose index narrows most. */
-function chooseDriver(query: ListQuery): Column | undefined {
-  const filtered = query.kind.columns.filter((column) => query.filters.has(column.name));
-  return (
-    filtered.find((column) => column.type === 'event_id') ??
-    filtered.find((column) => column.name === 'sandbox_id') ??
-    filtered.find((column) => column.type === 'text' && column.indexed)
-  );
 }
 
 function driverSql(driver: Column | undefined): string {
