@@ -12,6 +12,7 @@ export class Health {
   readonly #repeatMs: number;
   #reason: string | undefined = 'storage is being opened';
   #downSince: number;
+  /** Failed calls since it was last up. */
   #failures = 0;
   /** The reason last told, and when to tell it again. */
   #told: string | undefined;
@@ -33,11 +34,6 @@ export class Health {
   get downSeconds(): number | undefined {
     if (this.#reason === undefined) return undefined;
     return (this.#clock.now() - this.#downSince) / 1_000;
-  }
-
-  /** Failed calls since it was last up. */
-  get failures(): number {
-    return this.#failures;
   }
 
   /** A call to the store failed. */

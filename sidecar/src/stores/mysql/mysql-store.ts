@@ -142,10 +142,6 @@ class MysqlStore implements Store {
     });
   }
 
-  complaint(): string | undefined {
-    return undefined;
-  }
-
   warnings(): readonly string[] {
     return this.#warnings;
   }

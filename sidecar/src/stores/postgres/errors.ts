@@ -151,7 +151,7 @@ export function isRefusal(error: unknown): boolean {
  *
  * @param doing what was tried, to read after "cannot": `connect to Postgres`
  * @param options.refusable whether a value of a record was at stake, which the server may refuse
- * @param options.hint what to do about a missing right, where that is known better
+ * @param options.grant what to do about a missing right, where that is known better
  */
 export function postgresError(
   doing: string,

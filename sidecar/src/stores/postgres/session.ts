@@ -34,7 +34,7 @@ export class Session {
   /** Whether a commit of the call under way is not known to be on a standby. */
   #unreplicated = false;
 
-  private constructor(client: PgClient) {
+  constructor(client: PgClient) {
     this.#client = client;
     client.on('end', () => {
       this.#lost = true;
@@ -57,10 +57,6 @@ export class Session {
     return dial(dsn, (target) => connectTo(dsn, target, writable), {
       describe: (error) => postgresError('connect to Postgres', error),
     });
-  }
-
-  static of(client: PgClient): Session {
-    return new Session(client);
   }
 
   get isUsable(): boolean {
@@ -149,7 +145,7 @@ async function connectTo(
     client.destroy();
     throw error;
   }
-  const session = Session.of(client);
+  const session = new Session(client);
   if (writable) await refuseReadOnly(session, timeoutMs);
   return session;
 }

@@ -15,8 +15,6 @@ export interface DialTarget {
 export interface DialOptions {
   /** Tells a driver's error in words that hold no secret. */
   readonly describe: (error: unknown) => StoreError;
-  /** Whether trying the other hosts is pointless; by default after a refused login. */
-  readonly isFinal?: (error: unknown) => boolean;
   /** Index of the host to begin with, the others follow in a circle; by default the DSN's first. */
   readonly first?: number;
 }
@@ -40,7 +38,7 @@ export async function dial<T>(
   connect: (target: DialTarget) => Promise<T>,
   options: DialOptions,
 ): Promise<T> {
-  const { describe, isFinal = endsTheSearch, first = 0 } = options;
+  const { describe, first = 0 } = options;
   const failures: StoreError[] = [];
   for (const address of circle(dsn.hosts, first)) {
     try {
@@ -49,7 +47,7 @@ export async function dial<T>(
       const failure = atHost(dsn, address, error instanceof StoreError ? error : describe(error));
       if (dsn.hosts.length === 1) throw failure;
       failures.push(failure);
-      if (isFinal(error)) break;
+      if (endsTheSearch(error)) break;
     }
   }
   const reasons = failures.map(({ reason }) => reason);

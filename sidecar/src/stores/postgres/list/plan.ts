@@ -29,7 +29,7 @@ export function pageStatement(query: ListQuery, names: Names, limit: number): St
   const order = orderBy(query);
   const columns = selected(query.kind).join(', ');
   const rows = ordered(query, names, values, columns, String(limit));
-  const { weight } = texts(query.kind);
+  const weight = weightOf(query.kind);
   return {
     sql: `SELECT id::text AS key, ${columnsOf(query.kind).join(', ')}, n FROM (
   SELECT *, count(*) OVER () AS n, sum(${weight}) OVER (${order} ROWS UNBOUNDED PRECEDING) - ${weight} AS before
@@ -58,7 +58,7 @@ export function sliceStatement(
     )
     .join(' AND ');
   const scan = ordered(query, names, values, `id, ts, ${hit} AS hit`, String(rows));
-  const { weight } = texts(kind);
+  const weight = weightOf(kind);
   const order = orderBy(query);
   const columns = selected(kind).map((name) => `t.${name}`);
   const [, ...answered] = columns;
@@ -150,9 +150,9 @@ function selected(kind: Kind): string[] {
   return ['id', ...columnsOf(kind)];
 }
 
-/** Bytes of a row's long texts; reading a length does not read the text. */
-function texts(kind: Kind): { weight: string } {
+/** About the bytes of a row, by its long texts; reading a length does not read the text. */
+function weightOf(kind: Kind): string {
   const long = kind.columns.filter((column) => column.type === 'text' && !column.filter);
   const lengths = long.map(({ name }) => `coalesce(octet_length(${name}), 0)`);
-  return { weight: [...lengths, '200'].join(' + ').replace(/^(.*)$/, '($1)') };
+  return `(${[...lengths, '200'].join(' + ')})`;
 }
