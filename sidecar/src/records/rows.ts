@@ -12,7 +12,7 @@
  *       number                 f64
  */
 
-import { KINDS, type Kind } from './kinds.ts';
+import type { Kind } from './kinds.ts';
 
 /** A record that passed validation: every column is present, in its stored form. */
 export type ValidRecord = Readonly<Record<string, string | number>>;
@@ -25,8 +25,6 @@ export interface Rows {
   readonly bytes: Buffer<ArrayBuffer>;
   readonly count: number;
 }
-
-export const NO_ROWS: Rows = { bytes: Buffer.alloc(0), count: 0 };
 
 const FIRST_CAPACITY = 4_096;
 /** Scratch of a usual request is kept for the next one; what is larger is rare and freed. */
@@ -145,36 +143,4 @@ export function rowOffsets(rows: Rows): Uint32Array {
   if (at !== rows.bytes.length) throw new RangeError('rows do not fill their buffer');
   offsets[rows.count] = at;
   return offsets;
-}
-
-/** One row, read back. */
-export interface DecodedRow {
-  readonly kind: Kind;
-  /** In the order of the kind's columns. */
-  readonly values: readonly (string | number)[];
-}
-
-/** Reads rows back, for stores that bind JavaScript values, and for tests. */
-export function* decodeRows(rows: Rows): Generator<DecodedRow> {
-  const { bytes } = rows;
-  let at = 0;
-  for (let i = 0; i < rows.count; i++) {
-    const kind = KINDS[bytes[at + 4] ?? -1];
-    if (kind === undefined) throw new RangeError('row of an unknown kind');
-    const end = at + bytes.readUInt32LE(at);
-    at += ROW_HEADER_BYTES;
-    const values: (string | number)[] = [];
-    for (const column of kind.columns) {
-      if (column.type === 'number') {
-        values.push(bytes.readDoubleLE(at));
-        at += 8;
-      } else {
-        const length = bytes.readUInt32LE(at);
-        values.push(bytes.toString('utf8', at + 4, at + 4 + length));
-        at += 4 + length;
-      }
-    }
-    if (at !== end) throw new RangeError('row does not fill its length');
-    yield { kind, values };
-  }
 }

@@ -2,12 +2,12 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { KINDS, type Kind } from '../../../sidecar/src/records/kinds.ts';
 import {
-  decodeRows,
   freeBytes,
   RowWriter,
   rowOffsets,
   type ValidRecord,
 } from '../../../sidecar/src/records/rows.ts';
+import { decodeRows } from '../support/decode-rows.ts';
 
 /** Texts of all lengths and scripts; well-formed, as validation guarantees. */
 const text = fc.oneof(

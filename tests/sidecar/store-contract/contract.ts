@@ -8,7 +8,7 @@ import {
   SANDBOX_EVENT,
 } from '../../../sidecar/src/records/kinds.ts';
 import type { Item, ListQuery, Position } from '../../../sidecar/src/records/list.ts';
-import { NO_ROWS, type Rows, RowWriter } from '../../../sidecar/src/records/rows.ts';
+import { type Rows, RowWriter } from '../../../sidecar/src/records/rows.ts';
 import { MAX_TIME, MIN_TIME } from '../../../sidecar/src/records/time.ts';
 import type { Driver, Store } from '../../../sidecar/src/stores/store.ts';
 import { StoreError } from '../../../sidecar/src/stores/store-error.ts';
@@ -185,7 +185,7 @@ function keepingStore(unopened: () => Store, opened: () => Promise<Store>): void
 
     it('takes an empty batch', async () => {
       const store = await opened();
-      expect(await store.append(NO_ROWS)).toEqual({ duplicates: [] });
+      expect(await store.append(rows())).toEqual({ duplicates: [] });
     });
 
     it('keeps what it acknowledged when another store opens the place', async () => {

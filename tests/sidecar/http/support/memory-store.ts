@@ -1,8 +1,9 @@
 import { KINDS } from '../../../../sidecar/src/records/kinds.ts';
 import type { Item, ListQuery, Page } from '../../../../sidecar/src/records/list.ts';
-import { decodeRows, type Rows } from '../../../../sidecar/src/records/rows.ts';
+import type { Rows } from '../../../../sidecar/src/records/rows.ts';
 import type { Appended, Store } from '../../../../sidecar/src/stores/store.ts';
 import { StoreError } from '../../../../sidecar/src/stores/store-error.ts';
+import { decodeRows } from '../../support/decode-rows.ts';
 
 /** Keeps rows in memory, by the contract; can be told to fail, to hang and to refuse a value. */
 export class MemoryStore implements Store {

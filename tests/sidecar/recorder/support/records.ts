@@ -6,7 +6,8 @@ import {
   type Kind,
   SANDBOX_EVENT,
 } from '../../../../sidecar/src/records/kinds.ts';
-import { decodeRows, type Rows, RowWriter } from '../../../../sidecar/src/records/rows.ts';
+import { type Rows, RowWriter } from '../../../../sidecar/src/records/rows.ts';
+import { decodeRows } from '../../support/decode-rows.ts';
 
 export { AUDIT_EVENT, COST_SNAPSHOT, SANDBOX_EVENT };
 
