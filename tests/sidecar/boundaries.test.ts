@@ -14,6 +14,7 @@ const REFUSED = [
   ['config', '../stores/store.ts'],
   ['stores', '../config/config.ts'],
   ['stores/sqlite', '../../recorder/recorder.ts'],
+  ['stores/sqlite', 'pino'],
   ['recorder', '../stores/noop.ts'],
   ['recorder', '../stores/sqlite/sqlite-store.ts'],
   ['recorder', '../http/server.ts'],
@@ -29,6 +30,7 @@ const REFUSED = [
 const ALLOWED = [
   ['config', '../telemetry/log.ts'],
   ['stores/sqlite', '../../records/kinds.ts'],
+  ['stores/postgres', '../../telemetry/log.ts'],
   ['stores/server', '../../config/server-dsn.ts'],
   ['stores/server', '../../config/dsn/parse-dsn.ts'],
   ['recorder', '../stores/store-error.ts'],

@@ -3,11 +3,9 @@ import { noopStore } from '../stores/noop.ts';
 import type { DsnSource } from '../stores/server/dsn-source.ts';
 import type { Store } from '../stores/store.ts';
 import { unusableStore } from '../stores/unusable.ts';
-import type { createLog } from '../telemetry/log.ts';
+import type { Log } from '../telemetry/log.ts';
 import { serverStore } from './server-store.ts';
 import { VERSION } from './version.ts';
-
-type Log = ReturnType<typeof createLog>;
 
 /**
  * Creates the store that the configuration asks for, and loads its code only then. Never throws:

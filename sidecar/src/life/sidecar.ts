@@ -5,7 +5,7 @@ import { ApiListener } from '../http/api/listener.ts';
 import { opsServer } from '../http/ops/ops-server.ts';
 import { RequestStats } from '../http/request-stats.ts';
 import { Recorder } from '../recorder/recorder.ts';
-import type { createLog } from '../telemetry/log.ts';
+import type { Log } from '../telemetry/log.ts';
 import type { LogSink } from '../telemetry/log-sink.ts';
 import { Binding } from './binding.ts';
 import { chooseStore } from './choose-store.ts';
@@ -18,7 +18,7 @@ const ANSWERS_MS = 250;
 
 export interface SidecarOptions {
   readonly loaded: Loaded;
-  readonly log: ReturnType<typeof createLog>;
+  readonly log: Log;
   readonly sink: LogSink;
   readonly faults: Faults;
 }

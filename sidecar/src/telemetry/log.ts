@@ -12,7 +12,7 @@ export type LogLevel = (typeof LOG_LEVELS)[number];
 export type Log = Pick<pino.Logger, 'debug' | 'info' | 'warn' | 'error'>;
 
 /** Creates the log: JSON lines with the level's name and an ISO time. */
-export function createLog(level: LogLevel, sink: LogSink): pino.Logger {
+export function createLog(level: LogLevel, sink: LogSink): Log {
   return pino(
     {
       level,

@@ -1,7 +1,7 @@
-import type { Logger } from 'pino';
 import type { ServerDsn } from '../../config/server-dsn.ts';
 import type { ListQuery, Page } from '../../records/list.ts';
 import type { Rows } from '../../records/rows.ts';
+import type { Log } from '../../telemetry/log.ts';
 import { connectionGauges } from '../server/connection-gauges.ts';
 import type { DsnSource } from '../server/dsn-source.ts';
 import type { Step } from '../server/migrations.ts';
@@ -21,7 +21,7 @@ export interface PostgresStoreOptions {
   readonly source: DsnSource;
   /** Of this build. */
   readonly version: string;
-  readonly log: Logger;
+  readonly log: Log;
   /** Milliseconds that a batch may take before it is cancelled and tried again. */
   readonly appendMs?: number;
   /** Of the schema, where they are not this build's own. */
@@ -57,7 +57,7 @@ interface Writer {
 class PostgresStore implements Store {
   readonly driver = 'postgres';
   readonly #options: PostgresStoreOptions;
-  readonly #log: Logger;
+  readonly #log: Log;
   readonly #readers: Readers<Session>;
   #writer: Writer | undefined;
   #opening: Promise<Writer> | undefined;

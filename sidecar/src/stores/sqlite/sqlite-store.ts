@@ -1,9 +1,9 @@
 import { lstat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Logger } from 'pino';
 import type { ListQuery, Page } from '../../records/list.ts';
 import type { Rows } from '../../records/rows.ts';
+import type { Log } from '../../telemetry/log.ts';
 import type { Appended, Gauge, Store } from '../store.ts';
 import { StoreError } from '../store-error.ts';
 import { prepareDatabasePath } from './database-path.ts';
@@ -23,7 +23,7 @@ export interface SqliteStoreOptions {
   readonly cacheBytes: number;
   /** Of this build. */
   readonly version: string;
-  readonly log: Logger;
+  readonly log: Log;
   /** The worker's bundle, where it does not lie beside this one. */
   readonly workerUrl?: URL;
 }
@@ -63,7 +63,7 @@ interface Place {
 class SqliteStore implements Store {
   readonly driver = 'sqlite';
   readonly #options: SqliteStoreOptions;
-  readonly #log: Logger;
+  readonly #log: Log;
   readonly #shared = new SharedState();
   readonly #turns = new Turns();
   readonly #workerUrl: URL;
