@@ -1,5 +1,6 @@
 import fc from 'fast-check';
-import { describe, expect, test, vi } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
+import { LIST_TIMEOUT_MS } from '../../../sidecar/src/http/api/limits.ts';
 import { parseMoment } from '../../../sidecar/src/http/api/moment.ts';
 import { KINDS } from '../../../sidecar/src/records/kinds.ts';
 import { AUDIT, type ListAnswer, NDJSON_HEADERS, TestApi } from './support/listener.ts';
@@ -289,4 +290,28 @@ test('lets the store know when nobody waits for a list any more', async () => {
   expect(signal?.aborted).toBe(false);
   socket.destroy();
   await vi.waitFor(() => expect(signal?.aborted).toBe(true));
+  // Its share of the memory is free, though the store goes on.
+  await vi.waitFor(() => expect(api.api.pageBytes).toBe(0));
+});
+
+test('gives up a list that the store does not answer in time, without waiting for the store', async () => {
+  const store = new MemoryStore();
+  const asked = Promise.withResolvers<AbortSignal | undefined>();
+  store.list = (_, signal) => {
+    asked.resolve(signal);
+    return new Promise(() => {});
+  };
+  const api = await TestApi.start(store);
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+  onTestFinished(() => void vi.useRealTimers());
+  const answer = api.get(AUDIT);
+  const signal = await asked.promise;
+  vi.advanceTimersByTime(LIST_TIMEOUT_MS - 1);
+  expect(signal?.aborted).toBe(false);
+  vi.advanceTimersByTime(1);
+  expect(signal?.aborted).toBe(true);
+  const { status, json } = await answer;
+  expect(status).toBe(503);
+  expect(json.detail).toBe('storage cannot be read: the list was not answered in time');
+  expect(api.api.pageBytes).toBe(0);
 });

@@ -97,9 +97,8 @@ class PostgresStore implements Store {
     this.#refuseUnlessOpen();
     const names = this.#writer?.names;
     if (names === undefined) throw this.#failure;
-    const page = this.#readers.use((session) => readPage(session, names, query, signal));
     try {
-      return await unlessAborted(page, signal);
+      return await this.#readers.use((session) => readPage(session, names, query, signal));
     } catch (error) {
       throw postgresError('list', error);
     }
@@ -204,20 +203,4 @@ class PostgresStore implements Store {
 
 function hintOf({ hint }: StoreError): { hint?: string } {
   return hint === undefined ? {} : { hint };
-}
-
-/** Answers the page, or rejects as soon as nobody waits for it; its connection is freed later. */
-async function unlessAborted<T>(page: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  if (signal === undefined) return page;
-  const { promise, reject } = Promise.withResolvers<never>();
-  const abort = () => reject(new StoreError('nobody waits for this list any more'));
-  signal.addEventListener('abort', abort, { once: true });
-  try {
-    if (signal.aborted) abort();
-    return await Promise.race([page, promise]);
-  } finally {
-    signal.removeEventListener('abort', abort);
-    // Whatever becomes of it is nobody's concern then.
-    page.catch(() => {});
-  }
 }
