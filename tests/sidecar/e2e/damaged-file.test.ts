@@ -82,3 +82,26 @@ it.concurrent('damage that is met while the sidecar runs: the file is moved asid
   expect(aside).toBeDefined();
   expect(idsInFile(path)).toEqual(['new']);
 });
+
+it.concurrent('damage in the header of the log that a kill leaves: a copy is kept, and /readyz warns', async () => {
+  await using directory = await temporaryDirectory();
+  const path = directory.path('agenttier.db');
+  await using killed = await startSidecar({ STORAGE_SQLITE_PATH: path });
+  await killed.storage('up');
+  for (let n = 0; n < 20; n++) {
+    const record = { ...RECORD, event_id: `stored-${n}` };
+    expect((await postAudit(killed.api, record, { Prefer: 'wait=30' })).status).toBe(201);
+  }
+  await killed.kill();
+  const wal = readFileSync(`${path}-wal`);
+  writeFileSync(`${path}-wal`, wal.fill(wal.readUInt8(20) ^ 1, 20, 21));
+
+  await using sidecar = await startSidecar({ STORAGE_SQLITE_PATH: path });
+  const { warnings } = await sidecar.storage('up');
+  const copy = readdirSync(directory.root).find((name) => name.includes('.corrupt-')) as string;
+  expect(warnings).toEqual([expect.stringContaining('its header is damaged')]);
+  expect(warnings[0]).toContain(`A copy is ${copy}`);
+  expect(readFileSync(directory.path(copy))).toEqual(wal);
+  const told = sidecar.logs.filter(({ level }) => level === 'warn').map(({ msg }) => msg);
+  expect(told).toContain(warnings[0]);
+});

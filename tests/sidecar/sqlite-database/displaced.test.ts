@@ -298,13 +298,6 @@ test.each([
       return wal;
     },
   ],
-  [
-    'has a torn header',
-    (wal: Buffer) => {
-      wal.writeUInt8(wal.readUInt8(13) ^ 1, 13);
-      return wal;
-    },
-  ],
   ['holds less than a header', (wal: Buffer) => wal.subarray(0, 20)],
 ])('a WAL that %s is what a crash may leave', async (_what, change) => {
   const { path } = await killedAfter(10);

@@ -75,6 +75,21 @@ test('finds commits behind damage in the WAL, and leaves the WAL to the next sta
   expect((await open(copy)).notices).toEqual([expect.stringContaining('A copy is ')]);
 });
 
+test('says of a WAL whose header is damaged that it cannot be read, and leaves it', async () => {
+  const path = temporaryPath();
+  const database = await open(path);
+  for (let n = 0; n < 20; n++) database.append(rowsOf(AUDIT_EVENT, [{}]));
+  const copy = temporaryPath();
+  writeFileSync(copy, readFileSync(path));
+  const wal = readFileSync(`${path}-wal`);
+  wal.writeUInt8(wal.readUInt8(20) ^ 1, 20);
+  writeFileSync(`${copy}-wal`, wal);
+  const { problems } = await look(copy);
+  expect(problems).toEqual([expect.stringContaining('the header of the WAL is damaged')]);
+  expect(readFileSync(`${copy}-wal`).equals(wal)).toBe(true);
+  expect((await open(copy)).notices).toEqual([expect.stringContaining('A copy is ')]);
+});
+
 test('leaves the WAL of an empty database', async () => {
   const path = temporaryPath();
   writeFileSync(path, '');

@@ -63,7 +63,7 @@ export async function openFile(options: DatabaseOptions): Promise<OpenedFile> {
   const ownership = new Ownership(files, path, walOwner);
   tell(ownership.begin(now()));
   try {
-    const unreadable = unreadableCommits(files, `${path}-wal`);
+    const unreadable = unreadableCommits(files, path);
     if (unreadable !== undefined) tell(keepDamagedWal(files, path, unreadable));
     return await openOwned({ ...options, walOwner }, () => {
       tell(setAside(files, path, now()));

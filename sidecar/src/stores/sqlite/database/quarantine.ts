@@ -77,8 +77,8 @@ export function setFormerAside(
 }
 
 /**
- * Keeps a copy of a WAL that is damaged in its middle, as what SQLite reads of it ends there: one
- * copy, however often the opening fails afterwards.
+ * Keeps a copy of a WAL that is damaged, as SQLite reads none of what follows the damage and the WAL
+ * is emptied: one copy, however often the opening fails afterwards.
  *
  * @param damage what was found in it
  * @returns what to tell the operator
@@ -101,9 +101,13 @@ export function keepDamagedWal(
     }
     files.syncDirectory(dirname(database));
   }
+  const what =
+    commits === 'all'
+      ? 'its header is damaged; what it held cannot be read and is'
+      : `it was damaged: ${commits} commits in it cannot be read and are`;
   return (
-    `${basename(wal)} was damaged: ${commits} commits in it cannot be read and are lost ` +
-    `to the database; check the disk. A copy is ${basename(target)}`
+    `${basename(wal)}: ${what} lost to the database; check the disk. ` +
+    `A copy is ${basename(target)}`
   );
 }
 

@@ -53,14 +53,17 @@ export async function verify(options: VerifyOptions): Promise<VerifyReport> {
       ];
       return { ...sizes, problems, meta: null, rows: {} };
     }
-    const unreadable = unreadableCommits(files, `${path}-wal`);
+    const unreadable = unreadableCommits(files, path);
     const seal = new Seal();
     const connection = await openConnection({ path, files, beforeWrite: seal.check });
     try {
       const found = inspect(connection, cacheBytes);
       if (unreadable !== undefined) {
+        const { commits } = unreadable;
         found.problems.push(
-          `${unreadable.commits} commits in the WAL cannot be read: it is damaged; the next start keeps a copy`,
+          commits === 'all'
+            ? 'the header of the WAL is damaged: what it holds cannot be read; the next start keeps a copy'
+            : `${commits} commits in the WAL cannot be read: it is damaged; the next start keeps a copy`,
         );
       }
       seal.closed = found.problems.length > 0;
