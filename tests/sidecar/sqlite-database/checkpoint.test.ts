@@ -1,6 +1,8 @@
 import { statSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { AUDIT_EVENT } from '../../../sidecar/src/records/kinds.ts';
+import type { FileLayer } from '../../../sidecar/src/stores/sqlite/files/file-layer.ts';
+import { nodeFiles } from '../../../sidecar/src/stores/sqlite/files/node-files.ts';
 import { FaultFiles } from '../support/fault-files.ts';
 import { integrity, open, rowsOf, temporaryPath, withNodeSqlite } from './harness.ts';
 
@@ -70,6 +72,81 @@ test('leaves nothing in the WAL at rest, which damage could write over newer pag
   expect(statSync(`${path}-wal`).size).toBe(0);
   database.append(batch(1));
   expect(database.maintain(true)).toBe('done');
+});
+
+/** A file layer whose volume has so many bytes left, and counts how often it is asked. */
+function volume(left: { freeBytes: number; totalBytes: number }) {
+  let asked = 0;
+  const files: FileLayer = {
+    ...nodeFiles,
+    space: () => {
+      asked += 1;
+      return left;
+    },
+  };
+  return { files, asked: () => asked };
+}
+
+test('the WAL gives its room back where the volume has less than twice as much left', async () => {
+  const path = temporaryPath();
+  const left = { freeBytes: 100 * MIB, totalBytes: 200 * MIB };
+  const database = await open(path, { files: volume(left).files });
+  let done = 0;
+  let largest = 0;
+  const grow = (commits: number) => {
+    for (let n = 0; n < commits; n++) {
+      database.append(batch(100));
+      if (database.maintain(false) === 'done') done += 1;
+      largest = Math.max(largest, statSync(`${path}-wal`).size);
+    }
+  };
+  grow(30);
+  expect(done).toBe(0);
+  expect(largest).toBeGreaterThan(4 * MIB);
+  // More than is in the WAL, and not twice as much.
+  left.freeBytes = 1.5 * largest;
+  grow(10);
+  expect(done).toBe(1);
+  largest = 0;
+  left.freeBytes = 4 * MIB;
+  grow(60);
+  expect(done).toBeGreaterThan(3);
+  expect(largest).toBeLessThan(4 * MIB);
+});
+
+test('asks the volume for its space as the WAL grows by a MiB, and oftener only near its end', async () => {
+  const left = { freeBytes: 1_000 * MIB, totalBytes: 2_000 * MIB };
+  const { files, asked } = volume(left);
+  const path = temporaryPath();
+  const database = await open(path, { files });
+  const grow = () => {
+    for (let n = 0; n < 300; n++) {
+      database.append(batch(10));
+      database.maintain(false);
+    }
+  };
+  grow();
+  const bytes = statSync(`${path}-wal`).size;
+  expect(bytes).toBeGreaterThan(8 * MIB);
+  expect(asked()).toBeGreaterThan(4);
+  expect(asked()).toBeLessThan(2 + bytes / MIB);
+  left.freeBytes = MIB / 2;
+  grow();
+  expect(asked()).toBeGreaterThan(3 + (2 * bytes) / MIB);
+});
+
+test.each([
+  ['fails', { code: 'EIO' }],
+  ['tells no sizes', {}],
+])('a look at the volume that %s does not matter', async (_what, fault) => {
+  const faults = new FaultFiles(volume({ freeBytes: 0, totalBytes: 0 }).files);
+  faults.inject({ call: 'space', times: Number.POSITIVE_INFINITY, ...fault });
+  const database = await open(temporaryPath(), { files: faults.files });
+  for (let n = 0; n < 30; n++) {
+    database.append(batch(100));
+    expect(database.maintain(false)).toBe('not_due');
+  }
+  expect(faults.fired).toBeGreaterThan(2);
 });
 
 test('a checkpoint that fails is counted, fails no commit, and is made up for later', async () => {

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { rmSync, writeFileSync } from 'node:fs';
+import { rmSync, statfsSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { AUDIT_EVENT } from '../../../sidecar/src/records/kinds.ts';
@@ -57,4 +57,19 @@ test('a volume that is full refuses records, keeps the stored ones, and goes on 
   again.append(rowsOf(AUDIT_EVENT, [{ event_id: 'after' }]));
   again.close();
   expect(integrity(path)).toEqual(['ok']);
+});
+
+test('a volume is full of records before it is full, and not of a WAL that nothing can move', async ({
+  skip,
+}) => {
+  const volume = smallVolume(12 * MIB);
+  if (volume === undefined) return skip('this machine does not let us mount a tmpfs');
+  const path = join(volume, 'agenttier.db');
+  const database = await open(path);
+  const { stored, failure } = fill(database, 0);
+  expect(failure).toMatchObject({ reason: expect.stringContaining('free space or enlarge') });
+  expect(statSync(path).size).toBeGreaterThan(11 * MIB);
+  expect(statSync(`${path}-wal`).size).toBeLessThan(MIB / 2);
+  expect(stored).toBeGreaterThan(800);
+  expect(statfsSync(volume).bavail).toBeLessThan(16);
 });

@@ -1,5 +1,7 @@
 import type { Connection, Statement } from '../engine/connection.ts';
+import type { Space } from '../files/file-layer.ts';
 import { readValue } from './read-rows.ts';
+import { FRAME_HEADER_BYTES } from './wal-format.ts';
 
 /**
  * Bytes of pages in the WAL after which a checkpoint is due. The pages that every commit changes are
@@ -8,11 +10,26 @@ import { readValue } from './read-rows.ts';
  */
 const DUE_BYTES = 32 * 1_024 * 1_024;
 
+/**
+ * One is due as well when the volume has less left than so many times the WAL. What the WAL holds may
+ * need as much again in the database, so later it could not be moved any more, and a full volume would
+ * stay down with much of it a WAL.
+ */
+const ROOM = 2;
+
+/** The volume is asked for its space each time that the WAL has grown by so much. */
+const ASK_BYTES = 1_024 * 1_024;
+
+/** Or by this share of what was left of it, if that is less. */
+const ASK_SHARE = 1 / 8;
+
 /** After a failed checkpoint the next attempt waits: on a full disk it would fail at each commit. */
 const RETRY_MS = 1_000;
 
 /** What a call of {@link Checkpointer.run} did. */
 export type Checkpointed = 'not_due' | 'done' | 'incomplete' | 'failed';
+
+type Mode = 'PASSIVE' | 'TRUNCATE';
 
 interface WalState {
   /** Frames in the WAL since it last began anew. */
@@ -25,14 +42,23 @@ interface WalState {
  * Moves pages from the WAL into the database file. SQLite's automatic checkpoint runs inside a
  * commit and keeps its errors to itself, so it is off, and this one runs between commits, is
  * checked and counted. PASSIVE under load: once all frames are moved the next commit starts the WAL
- * over, which bounds its size (https://sqlite.org/wal.html#ckpt). TRUNCATE at rest.
+ * over, which bounds its size (https://sqlite.org/wal.html#ckpt). TRUNCATE at rest, and where the
+ * volume needs the room.
  */
 export class Checkpointer {
   readonly #connection: Connection;
   readonly #now: () => number;
+  readonly #space: () => Space;
   readonly #look: Statement;
-  /** Frames of {@link DUE_BYTES}: one holds a page, of 4 KiB in our files, of up to 64 in others'. */
+  /** One holds a page, of 4 KiB in our files, of up to 64 in others'. */
+  readonly #frameBytes: number;
+  /** Frames of {@link DUE_BYTES}. */
   readonly #dueFrames: number;
+  /** Frames that the file of the WAL has room for: it keeps its size when the WAL begins anew. */
+  #fileFrames = 0;
+  /** Frames of the WAL when the volume was last asked, and how many more until it is asked again. */
+  #askedFrames = 0;
+  #askAgainFrames = 0;
   #retryAt = 0;
   /** Frames that wait to be moved, as of the last look. */
   pendingFrames = 0;
@@ -44,13 +70,17 @@ export class Checkpointer {
   /**
    * @param now milliseconds of a clock that nobody sets: one that goes back an hour would keep the
    *   next attempt away for as long, and the WAL growing
+   * @param space of the volume; what it throws does not matter
    */
-  constructor(connection: Connection, now: () => number) {
+  constructor(connection: Connection, now: () => number, space: () => Space) {
     this.#connection = connection;
     this.#now = now;
+    this.#space = space;
     // NOOP tells the state without moving anything.
     this.#look = connection.prepare('PRAGMA wal_checkpoint(NOOP)');
-    this.#dueFrames = DUE_BYTES / Number(readValue(connection, 'PRAGMA page_size'));
+    const pageBytes = Number(readValue(connection, 'PRAGMA page_size'));
+    this.#frameBytes = FRAME_HEADER_BYTES + pageBytes;
+    this.#dueFrames = DUE_BYTES / pageBytes;
   }
 
   /**
@@ -61,7 +91,9 @@ export class Checkpointer {
    *   write the older half over them
    */
   run(idle: boolean): Checkpointed {
-    return idle ? this.#runPast(1, 'TRUNCATE') : this.#runPast(this.#dueFrames);
+    return this.#runPast(idle ? 1 : this.#dueFrames, (frames) =>
+      idle || this.#isTight(frames) ? 'TRUNCATE' : 'PASSIVE',
+    );
   }
 
   /**
@@ -69,7 +101,7 @@ export class Checkpointer {
    * commit pays for the checkpoint.
    */
   backstop(): Checkpointed {
-    return this.#runPast(2 * this.#dueFrames);
+    return this.#runPast(2 * this.#dueFrames, () => 'PASSIVE');
   }
 
   /** Moves everything and empties the WAL file, for a clean end. */
@@ -77,21 +109,43 @@ export class Checkpointer {
     return this.#checkpoint('TRUNCATE');
   }
 
-  #runPast(frames: number, mode: 'PASSIVE' | 'TRUNCATE' = 'PASSIVE'): Checkpointed {
+  /** @param choose the mode, for so many frames: to empty the WAL, any of them is enough */
+  #runPast(dueFrames: number, choose: (frames: number) => Mode): Checkpointed {
     if (this.#now() < this.#retryAt) return 'not_due';
+    let mode: Mode;
     try {
-      const state = read(this.#look);
-      this.pendingFrames = state.frames - state.moved;
-      const isEmptying = mode === 'TRUNCATE' && state.frames > 0;
-      if (this.pendingFrames === 0 && !isEmptying) return 'not_due';
-      if (state.frames < frames) return 'not_due';
+      const { frames, moved } = read(this.#look);
+      this.pendingFrames = frames - moved;
+      this.#fileFrames = Math.max(this.#fileFrames, frames);
+      if (frames === 0) return 'not_due';
+      mode = choose(frames);
+      if (mode === 'PASSIVE' && (this.pendingFrames === 0 || frames < dueFrames)) return 'not_due';
     } catch (error) {
       return this.#failed('failed', error);
     }
     return this.#checkpoint(mode);
   }
 
-  #checkpoint(mode: 'PASSIVE' | 'TRUNCATE'): Checkpointed {
+  /** Whether the volume has too little left beside the WAL; false where that cannot be told. */
+  #isTight(frames: number): boolean {
+    // Fewer than there were: it has begun anew.
+    const grown = frames < this.#askedFrames ? frames : frames - this.#askedFrames;
+    if (grown < this.#askAgainFrames) return false;
+    this.#askedFrames = frames;
+    this.#askAgainFrames = ASK_BYTES / this.#frameBytes;
+    try {
+      const { freeBytes, totalBytes } = this.#space();
+      // Some network file systems tell no sizes.
+      if (totalBytes === 0) return false;
+      const share = (freeBytes * ASK_SHARE) / this.#frameBytes;
+      this.#askAgainFrames = Math.min(this.#askAgainFrames, share);
+      return freeBytes < ROOM * this.#fileFrames * this.#frameBytes;
+    } catch {
+      return false;
+    }
+  }
+
+  #checkpoint(mode: Mode): Checkpointed {
     this.failure = undefined;
     try {
       const statement = this.#connection.prepare(`PRAGMA wal_checkpoint(${mode})`);
@@ -105,6 +159,7 @@ export class Checkpointer {
       return this.#failed('failed', error);
     }
     if (this.pendingFrames > 0) return this.#failed('incomplete', undefined);
+    if (mode === 'TRUNCATE') this.#fileFrames = 0;
     this.completed += 1;
     return 'done';
   }

@@ -85,6 +85,7 @@ export class Database {
     this.#checkpointer = new Checkpointer(
       connection,
       options.monotonic ?? (() => performance.now()),
+      () => this.#files.space(this.path),
     );
     // What an earlier process wrote to the WAL and did not live to sync reads as stored. Before a
     // record is called a duplicate of it, it has to reach the disk.
