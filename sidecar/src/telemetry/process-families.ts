@@ -1,4 +1,4 @@
-import { readdir } from 'node:fs/promises';
+import { readdirSync } from 'node:fs';
 import { counter, type Family, gauge, info } from './exposition.ts';
 
 const startedAt = Date.now() / 1_000 - process.uptime();
@@ -8,7 +8,7 @@ const startedAt = Date.now() / 1_000 - process.uptime();
  * https://prometheus.io/docs/instrumenting/writing_clientlibs/#process-metrics. Picked by hand: the
  * library's own defaults include names that `promtool check metrics` refuses.
  */
-export async function processFamilies(): Promise<Family[]> {
+export function processFamilies(): Family[] {
   const { user, system } = process.cpuUsage();
   const memory = process.memoryUsage();
   const loop = performance.eventLoopUtilization();
@@ -16,7 +16,7 @@ export async function processFamilies(): Promise<Family[]> {
     counter('process_cpu_seconds_total', 'CPU time, user and system.', (user + system) / 1_000_000),
     gauge('process_resident_memory_bytes', 'Resident memory, file mappings included.', memory.rss),
     gauge('process_start_time_seconds', 'Start of the process, since the epoch.', startedAt),
-    ...(await openFiles()),
+    ...openFiles(),
     gauge('nodejs_heap_used_bytes', "V8's heap in use, of the HTTP thread.", memory.heapUsed),
     gauge('nodejs_heap_reserved_bytes', "V8's heap, of the HTTP thread.", memory.heapTotal),
     gauge('nodejs_external_memory_bytes', 'Buffers and the like, off the heap.', memory.external),
@@ -34,10 +34,13 @@ export async function processFamilies(): Promise<Family[]> {
   ];
 }
 
-/** Nothing where there is no /proc. */
-async function openFiles(): Promise<Family[]> {
+/**
+ * Nothing where there is no /proc. Without the thread pool: the kernel answers from its memory, while
+ * calls to a volume that hangs may hold every thread of the pool.
+ */
+function openFiles(): Family[] {
   try {
-    const open = await readdir('/proc/self/fd');
+    const open = readdirSync('/proc/self/fd');
     return [gauge('process_open_fds', 'Open file descriptors.', open.length)];
   } catch {
     return [];

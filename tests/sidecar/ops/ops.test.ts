@@ -1,11 +1,13 @@
-import { spawnSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { request } from 'node:http';
 import { connect } from 'node:net';
 import { describe, expect, it, vi } from 'vitest';
+import { NODE_FLAGS } from '../../../scripts/node-flags.ts';
 import { postAudit, RECORD } from '../support/post.ts';
 import { requireProgram } from '../support/require-program.ts';
 import { startSidecar } from '../support/sidecar-process.ts';
+import { until } from '../support/sqlite-store.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 
 const KINDS = ['audit_event', 'sandbox_event', 'cost_snapshot'];
@@ -80,6 +82,27 @@ describe.concurrent('the listener for health and metrics', () => {
     socket.resume().write('GET /metrics HTTP/1.1\r\n\r\n'.repeat(101));
     await once(socket, 'close');
     expect(await status(`${sidecar.ops}/metrics`, 'localhost')).toBe(200);
+  });
+
+  it('tells metrics while every thread of the pool hangs in a call to the disk', async () => {
+    await using directory = await temporaryDirectory();
+    const fifo = directory.path('fifo');
+    execFileSync('mkfifo', [fifo]);
+    // To open a FIFO waits for somebody at its other end, as a call to a dead volume waits.
+    const hang = `import fs from 'node:fs';
+      process.once('SIGUSR2', () => {
+        for (let n = 0; n < 8; n++) fs.open(${JSON.stringify(fifo)}, () => {});
+        fs.stat('/', () => console.log('free'));
+        console.log('hangs');
+      });`;
+    const preload = `data:text/javascript,${encodeURIComponent(hang)}`;
+    const nodeFlags = [...NODE_FLAGS, '--import', preload];
+    await using sidecar = await startSidecar({ STORAGE_DRIVER: 'none' }, { nodeFlags });
+    sidecar.child.kill('SIGUSR2');
+    await until(() => sidecar.stray !== '');
+    const response = await fetch(`${sidecar.ops}/metrics`, { signal: AbortSignal.timeout(5_000) });
+    expect(await response.text()).toMatch(/^process_open_fds \d+$/m);
+    expect(sidecar.stray).toBe('hangs\n');
   });
 
   it('counts the connections that were one too many', async () => {

@@ -1,3 +1,4 @@
+import { createHook } from 'node:async_hooks';
 import {
   copyFileSync,
   existsSync,
@@ -12,7 +13,7 @@ import {
 import { dirname, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { PassThrough } from 'node:stream';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { AUDIT_EVENT } from '../../../sidecar/src/records/kinds.ts';
 import type { ListQuery } from '../../../sidecar/src/records/list.ts';
 import { lowSpaceWarning } from '../../../sidecar/src/stores/sqlite/volume.ts';
@@ -45,6 +46,28 @@ describe('the SQLite store', () => {
     const again = testStore(path);
     await again.open();
     expect(await storedIds(again)).toEqual(['a']);
+  });
+
+  it('takes two threads of the pool at most while it is open, for beat and looks', async () => {
+    const store = testStore(databasePath());
+    await store.open();
+    const underWay = new Set<number>();
+    let most = 0;
+    let calls = 0;
+    const hook = createHook({
+      init(id, type) {
+        if (type !== 'FSREQPROMISE') return;
+        underWay.add(id);
+        calls += 1;
+        most = Math.max(most, underWay.size);
+      },
+      before: (id) => void underWay.delete(id),
+    }).enable();
+    onTestFinished(() => void hook.disable());
+    // Of each second's beat two calls, and of its look three.
+    await until(() => calls >= 10);
+    expect(most).toBeGreaterThan(0);
+    expect(most).toBeLessThanOrEqual(2);
   });
 
   it('names a shm directory that it cannot remove', async () => {

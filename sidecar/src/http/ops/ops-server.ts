@@ -37,12 +37,9 @@ export function opsServer(options: OpsOptions): Server {
 }
 
 function routes({ recorder, store, figures, amiss }: OpsOptions): Route[] {
-  const exposition = async () => {
-    // First what awaits: the account of the records must be of one moment.
-    const process = await processFamilies();
-    const families = [...storageFamilies(recorder, store), ...serverFamilies(figures)];
-    return render([...families, ...process]);
-  };
+  // In one turn: the account of the records must be of one moment.
+  const exposition = () =>
+    render([...storageFamilies(recorder, store), ...serverFamilies(figures), ...processFamilies()]);
   let underWay: Promise<string> | undefined;
   return [
     {

@@ -336,11 +336,11 @@ class SqliteStore implements Store {
   async #watchFile(path: string): Promise<void> {
     const opened = this.#opened;
     if (opened === undefined) return;
-    const [file, wal, shm] = await Promise.all([
-      look(path),
-      look(`${path}-wal`),
-      look(`${path}-shm`),
-    ]);
+    // One after the other. Each holds a thread of libuv's pool while the volume hangs, as the beat of
+    // the lock does, and four threads serve the whole process, its log to a file among it.
+    const file = await look(path);
+    const wal = await look(`${path}-wal`);
+    const shm = await look(`${path}-shm`);
     if (opened !== this.#opened) return;
     const isFileThere = file === 'unknown' || isSame(opened.file, file);
     const isWalThere =
