@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { closeSync, constants, openSync, rmSync, writeFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import type { Store } from '../../../sidecar/src/stores/store.ts';
 import { type Bundle, bundle } from '../support/bundle.ts';
@@ -39,8 +40,12 @@ function release(fifo: string): void {
   }
 }
 
+function gauge(store: Store, wanted: string): number | undefined {
+  return store.gauges?.().find(({ name }) => name === wanted)?.value;
+}
+
 function restarts(store: Store): number | undefined {
-  return store.gauges?.().find(({ name }) => name === 'worker_restarts_total')?.value;
+  return gauge(store, 'worker_restarts_total');
 }
 
 describe('a worker that fails', () => {
@@ -80,6 +85,26 @@ describe('a worker that fails', () => {
       class: 'transient',
       message: expect.stringContaining('ENOSPC'),
     });
+  });
+});
+
+describe('a worker at rest', () => {
+  it('moves the WAL as soon as it can, where that failed and no record comes any more', async () => {
+    const { store, disk } = scriptedStore();
+    await store.open();
+    disk('full');
+    await store.append(auditRows('a'));
+    const failures = () => gauge(store, 'checkpoint_failures_total') ?? 0;
+    await until(() => failures() > 1);
+    expect(gauge(store, 'wal_bytes')).toBeGreaterThan(0);
+
+    disk(undefined);
+    await until(() => gauge(store, 'wal_bytes') === 0);
+    const atRest = failures();
+    await sleep(1_500);
+    expect(failures()).toBe(atRest);
+    expect(restarts(store)).toBe(0);
+    expect(await storedIds(store)).toEqual(['a']);
   });
 });
 

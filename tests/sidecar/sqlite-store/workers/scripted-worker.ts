@@ -1,5 +1,5 @@
 /**
- * A SQLite worker whose disk does what the file `<database>.script` says, at each sync of the WAL:
+ * A SQLite worker whose disk does what the file `<database>.script` says, at each sync:
  *
  * - where the file is a FIFO: the thread hangs in a system call that nothing interrupts, as with a
  *   dead NFS server, until somebody opens the other end.
@@ -7,19 +7,37 @@
  * - `memory`: fills the thread's heap until V8 ends it.
  * - `throw`: lets an exception escape from the thread.
  * - `EIO`: the sync fails.
+ * - `full`: the sync goes well, and each write to the database fails, not to its WAL.
  */
 
 import { existsSync, readFileSync } from 'node:fs';
 import { workerData } from 'node:worker_threads';
-import type { FileLayer } from '../../../../sidecar/src/stores/sqlite/files/file-layer.ts';
+import type {
+  FileHandle,
+  FileLayer,
+} from '../../../../sidecar/src/stores/sqlite/files/file-layer.ts';
 import { nodeFiles } from '../../../../sidecar/src/stores/sqlite/files/node-files.ts';
 import type { WorkerData } from '../../../../sidecar/src/stores/sqlite/worker/protocol.ts';
 import { serveSqlite } from '../../../../sidecar/src/stores/sqlite/worker/serve-sqlite.ts';
 
-const script = `${(workerData as WorkerData).path}.script`;
+const { path } = workerData as WorkerData;
+const script = `${path}.script`;
+const handles = new Set<FileHandle>();
 
 const files: FileLayer = {
   ...nodeFiles,
+  open(name, mode) {
+    const handle = nodeFiles.open(name, mode);
+    if (name === path) handles.add(handle);
+    else handles.delete(handle);
+    return handle;
+  },
+  write(handle, ...what) {
+    if (handles.has(handle) && existsSync(script) && readFileSync(script, 'utf8') === 'full') {
+      throw Object.assign(new Error('injected'), { code: 'ENOSPC' });
+    }
+    return nodeFiles.write(handle, ...what);
+  },
   sync(handle) {
     if (existsSync(script)) perform(readFileSync(script, 'utf8'));
     nodeFiles.sync(handle);
@@ -36,7 +54,7 @@ function perform(act: string): void {
   } else if (act === 'memory') {
     const hoard: number[][] = [];
     for (;;) hoard.push(Array.from({ length: 100_000 }, (_, i) => i / 3));
-  } else if (act !== '') {
+  } else if (act !== '' && act !== 'full') {
     throw Object.assign(new Error('injected'), { code: act });
   }
 }

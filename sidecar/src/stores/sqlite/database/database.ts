@@ -119,8 +119,8 @@ export class Database {
   }
 
   /**
-   * Moves the WAL into the database where that is due. A checkpoint that fails is counted, and
-   * tried again later: the records are safe in the WAL.
+   * Moves the WAL into the database where that is due. A checkpoint that fails is counted, and has to
+   * be asked for again: the records are safe in the WAL.
    *
    * @param idle nothing else waits to be done
    */

@@ -3,6 +3,7 @@ import type { ListQuery, Page } from '../../../records/list.ts';
 import { freeBytes, type Rows } from '../../../records/rows.ts';
 import type { Appended } from '../../store.ts';
 import { StoreError } from '../../store-error.ts';
+import type { Checkpointed } from '../database/checkpoint.ts';
 import {
   type Envelope,
   type Figures,
@@ -23,13 +24,13 @@ export interface ServedDatabase {
   slice(query: ListQuery, budgetMs: number, maxBytes: number): Page & { readonly bytes: number };
   probe(): void;
   /** A checkpoint where one is due; when idle, one is due sooner. */
-  maintain(idle: boolean): void;
+  maintain(idle: boolean): Checkpointed;
   close(): void;
 }
 
 type Open = (onNotice: (notice: string) => void) => Promise<ServedDatabase>;
 
-/** How long nothing was appended before idle work begins. */
+/** How long nothing was appended before idle work begins, and until what failed of it is tried again. */
 const IDLE_MS = 1_000;
 
 /** How often figures are told. */
@@ -47,6 +48,8 @@ export class WorkerService {
   readonly #idle: NodeJS.Timeout;
   #database: ServedDatabase | undefined;
   #figuresAt = 0;
+  /** The last checkpoint failed, or moved a part. */
+  #isOwed = false;
 
   /**
    * @param open opens the database and tells what it meets, or throws a {@link StoreError}
@@ -118,8 +121,13 @@ export class WorkerService {
 
   #maintain(idle: boolean): void {
     try {
-      this.#database?.maintain(idle);
-      if (idle) this.#tellFigures(performance.now());
+      const outcome = this.#database?.maintain(idle);
+      // Too soon after a failure none is due, and yet one is owed.
+      if (outcome !== 'not_due') this.#isOwed = outcome === 'failed' || outcome === 'incomplete';
+      if (!idle) return;
+      this.#tellFigures(performance.now());
+      // There may be no append any more to ask for it.
+      if (this.#isOwed) this.#idle.refresh();
     } catch (error) {
       this.#fail(0, error);
     }
