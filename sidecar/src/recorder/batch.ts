@@ -3,10 +3,10 @@ import type { Parcel } from './parcel.ts';
 import type { Slice } from './queue.ts';
 
 /**
- * The rows of one commit, kept until each has met its end: retried as they are, and halved when the
- * database refuses a value among them.
+ * The rows of one commit, kept until each has met its end: retried as they are, halved when the
+ * database refuses a value among them, and cut when they are too many for an attempt.
  *
- * Rows are settled strictly from the first to the last, also while halving. So the state is how
+ * Rows are settled strictly from the first to the last, also while in parts. So the state is how
  * many are settled, and a stack of ends: the next attempt is always the rows from the first
  * unsettled one to the topmost end.
  */
@@ -19,8 +19,9 @@ export class Batch {
   /** The slice of the first unsettled row, and how many of its rows are settled. */
   #slice = 0;
   #settledOfSlice = 0;
-  /** A copy of all rows and their offsets, once halving needs them. */
+  /** A copy of all rows and their offsets, once parts of them are attempted. */
   #whole: { readonly bytes: Buffer; readonly offsets: Uint32Array } | undefined;
+  #isRefused = false;
 
   constructor(slices: readonly Slice[]) {
     this.#slices = slices;
@@ -35,9 +36,9 @@ export class Batch {
     this.#ends = [rows];
   }
 
-  /** True once a refusal has made it halve. */
-  get isHalved(): boolean {
-    return this.#whole !== undefined;
+  /** True once a value in it was refused. */
+  get isRefused(): boolean {
+    return this.#isRefused;
   }
 
   get isDone(): boolean {
@@ -71,11 +72,30 @@ export class Batch {
 
   /** After a refusal of more than one row: attempts their first half next, then their second. */
   halve(): void {
-    if (this.#whole === undefined) {
-      const bytes = this.#gather();
-      this.#whole = { bytes, offsets: rowOffsets({ bytes, count: this.#rows }) };
-    }
+    this.#isRefused = true;
+    this.#parts();
     this.#ends.push(this.#settled + Math.ceil(this.attemptRows / 2));
+  }
+
+  /**
+   * Cuts the next attempt so that it holds no more than that, or one row; the rest comes later.
+   *
+   * @returns whether it holds as much as that allows
+   */
+  cut(maxRows: number, maxBytes: number): boolean {
+    const most = this.attemptRows;
+    let rows = Math.min(most, maxRows);
+    if (rows > 1 && this.#bytes > maxBytes) {
+      const { offsets } = this.#parts();
+      const start = offsets[this.#settled] ?? 0;
+      const bytesOf = (count: number) => (offsets[this.#settled + count] ?? this.#bytes) - start;
+      while (rows > 1 && bytesOf(rows) > maxBytes) rows -= 1;
+    }
+    if (rows < most) {
+      this.#parts();
+      this.#ends.push(this.#settled + rows);
+    }
+    return rows < most || rows === maxRows;
   }
 
   /**
@@ -106,6 +126,14 @@ export class Batch {
   join(): void {
     this.#ends.length = 0;
     if (!this.isDone) this.#ends.push(this.#rows);
+  }
+
+  #parts() {
+    if (this.#whole === undefined) {
+      const bytes = this.#gather();
+      this.#whole = { bytes, offsets: rowOffsets({ bytes, count: this.#rows }) };
+    }
+    return this.#whole;
   }
 
   #gather(): Buffer<ArrayBuffer> {

@@ -5,6 +5,7 @@ import { StoreError } from '../stores/store-error.ts';
 import { Fold } from '../telemetry/fold.ts';
 import { Histogram } from '../telemetry/histogram.ts';
 import type { Log } from '../telemetry/log.ts';
+import { AttemptSize } from './attempt-size.ts';
 import { Backlog } from './backlog.ts';
 import { type Clock, systemClock, whenAborted } from './clock.ts';
 import { describeFailure, Health } from './health.ts';
@@ -43,7 +44,7 @@ const NOTHING_SETTLED = { stored: 0, duplicates: 0, dropped: [] };
  *     new          not started
  *     opening      store.open() is under way
  *     gathering    rows are queued; the turn of the event loop in which they were read is to end
- *     committing   store.append() of a whole batch is under way
+ *     committing   store.append() of a batch is under way, or of as much of it as may go at once
  *     isolating    store.append() of a part of a batch, in which the database refused a value
  *     probing      store.probe(), a write that is rolled back, is under way
  *     backing_off  a call failed; waits before it opens again
@@ -66,10 +67,14 @@ const NOTHING_SETTLED = { stored: 0, duplicates: 0, dropped: [] };
  *   which the store need not stand idle. After a rest a batch is begun at the end of the turn of the
  *   event loop, so that requests which were read together share it. There is no timer: one record
  *   alone commits at once, a flood in large groups.
- * - A transient failure tries the same rows again, for ever: `event_id` makes that safe. Where the
+ * - A transient failure tries the rows again, for ever: `event_id` makes that safe. Where the
  *   failed attempt had in truth reached the disk (a connection lost after COMMIT), the rows come
  *   back as duplicates and are counted so, also to the request that waits for them: `stored` counts
  *   what an attempt is known to have added, `stored + duplicates` what is durable.
+ * - An attempt that may have failed for its size (the store says so, or the same rows have failed
+ *   a few times) is followed by one of its first half, and so on down to one row; what succeeds
+ *   counts, and lets the next attempts grow. So no batch is too large for ever for a store that
+ *   would take its records in parts. See {@link AttemptSize}.
  * - Storage is up after a successful append or trial write, or, for a store without trial writes
  *   and with no rows at hand to retry, after open. It is down after a failed call, while a call
  *   does not return, and while the store complains.
@@ -89,6 +94,7 @@ export class Recorder {
   readonly #clock: Clock;
   readonly #random: () => number;
   readonly #schedule: Schedule;
+  readonly #size: AttemptSize;
   readonly #backlog: Backlog;
   readonly #health: Health;
   readonly #fold = new Fold();
@@ -120,6 +126,7 @@ export class Recorder {
     this.#clock = options.clock ?? systemClock;
     this.#random = options.random ?? Math.random;
     this.#schedule = { ...SCHEDULE, ...options.schedule };
+    this.#size = new AttemptSize(this.#schedule);
     this.#backlog = new Backlog(options.queueBytes);
     this.ledger = this.#backlog.ledger;
     this.#health = new Health(this.#log, this.#clock, this.#schedule.repeatMs);
@@ -271,23 +278,29 @@ export class Recorder {
     }
     const { batchRows, batchBytes } = this.#schedule;
     const batch = this.#backlog.batch(batchRows, batchBytes);
+    const size = this.#size;
+    const isFull = batch.cut(size.rows, size.bytes);
     const rows = batch.attempt();
     const { count } = rows;
     const bytes = rows.bytes.length; // The store may transfer the buffer.
-    this.#enter(batch.isHalved ? 'isolating' : 'committing');
+    this.#enter(batch.isRefused ? 'isolating' : 'committing');
     const startedAt = this.#stateSince;
     let appended: Appended;
     try {
       appended = await this.#store.append(rows);
     } catch (error) {
       if (this.#state === 'closed') return;
-      if (!(error instanceof StoreError) || error.class !== 'data') throw error;
+      if (!(error instanceof StoreError) || error.class !== 'data') {
+        size.failed(count, bytes, error instanceof StoreError && error.tooLarge);
+        throw error;
+      }
       this.#failures.data += 1;
       if (count > 1) batch.halve();
       else await this.#dropRefused(batch.first?.kind, bytes, error);
       return;
     }
     if (this.#state === 'closed') return;
+    size.succeeded(count, bytes, isFull);
     this.#backlog.commit(appended.duplicates);
     this.#provedAt = this.#clock.now();
     this.commitSeconds.observe((this.#provedAt - startedAt) / 1_000);

@@ -11,6 +11,11 @@ export interface Schedule {
    */
   readonly batchBytes: number;
 
+  /** So often rows are tried as they are while nothing says that they are too many for an attempt. */
+  readonly wholeAttempts: number;
+  /** Most successes that are waited for before an attempt may hold more again: some percent of time. */
+  readonly growthPatience: number;
+
   /** Bound of the first retry's delay: about what a failover or a lock's release takes at best. */
   readonly firstRetryMs: number;
   /**
@@ -36,6 +41,8 @@ export interface Schedule {
 export const SCHEDULE: Schedule = {
   batchRows: 10_000,
   batchBytes: 2 * 1024 * 1024,
+  wholeAttempts: 3,
+  growthPatience: 64,
   firstRetryMs: 100,
   maxRetryMs: 5_000,
   drainRetryMs: 250,

@@ -6,6 +6,11 @@ export type StoreErrorClass = 'transient' | 'data';
 
 export interface StoreErrorOptions {
   readonly class?: StoreErrorClass;
+  /**
+   * Of an `append` that failed transiently: it may have been for how much it held (no answer in
+   * time, a limit of room), so less may go through.
+   */
+  readonly tooLarge?: boolean;
   /** What to do about it, in one sentence. */
   readonly hint?: string;
   readonly cause?: unknown;
@@ -18,11 +23,13 @@ export interface StoreErrorOptions {
 export class StoreError extends Error {
   override readonly name = 'StoreError';
   readonly class: StoreErrorClass;
+  readonly tooLarge: boolean;
   readonly hint: string | undefined;
 
   constructor(message: string, options: StoreErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.class = options.class ?? 'transient';
+    this.tooLarge = options.tooLarge ?? false;
     this.hint = options.hint;
   }
 

@@ -4,7 +4,7 @@ import type { Clock } from '../../../sidecar/src/recorder/clock.ts';
 import { Recorder } from '../../../sidecar/src/recorder/recorder.ts';
 import type { Settled } from '../../../sidecar/src/recorder/submission.ts';
 import { KINDS } from '../../../sidecar/src/records/kinds.ts';
-import { FakeStore, type Outcome } from './support/fake-store.ts';
+import { FakeStore, type Limit, type Outcome } from './support/fake-store.ts';
 import { keptLog } from './support/harness.ts';
 import { imbalance, rowsOf, total } from './support/records.ts';
 import { settle } from './support/virtual-clock.ts';
@@ -35,8 +35,15 @@ const outcome: fc.Arbitrary<Outcome> = fc.constantFrom(
   'ok',
   'ok',
   'transient',
+  'too_large',
   'unexpected',
   'unknown',
+);
+
+/** Of most runs there is none; one row is always taken, as a store that takes none is down. */
+const limit: fc.Arbitrary<Limit | undefined> = fc.option(
+  fc.record({ rows: fc.integer({ min: 1, max: 6 }), told: fc.boolean() }),
+  { nil: undefined },
 );
 
 /** Time that passes when the schedule has a sleeper's turn come. */
@@ -84,9 +91,11 @@ async function run(
   scheduler: fc.Scheduler,
   requests: readonly Request[],
   outcomes: readonly Outcome[],
+  limited: Limit | undefined,
   closing: { readonly early: boolean; readonly abort: boolean },
 ): Promise<Run> {
   const store = new FakeStore();
+  store.limit = limited;
   const left = [...outcomes];
   store.answer = async (call) => {
     await scheduler.schedule(Promise.resolve(), call);
@@ -184,12 +193,14 @@ describe('under any interleaving of arrivals, answers, pauses and close', () => 
         fc.scheduler(),
         fc.array(request, { minLength: 1, maxLength: 10 }),
         fc.array(outcome, { maxLength: 25 }),
+        limit,
         closings,
-        async (scheduler, asked, outcomes, closing) => {
+        async (scheduler, asked, outcomes, limited, closing) => {
           const { requests, recorder, store, left } = await run(
             scheduler,
             asked,
             outcomes,
+            limited,
             closing,
           );
           const { ledger } = recorder;
@@ -228,9 +239,16 @@ describe('under any interleaving of arrivals, answers, pauses and close', () => 
           { minLength: 1, maxLength: 10 },
         ),
         fc.array(outcome, { maxLength: 25 }),
+        limit,
         closings,
-        async (scheduler, asked, outcomes, closing) => {
-          const { requests, store, recorder } = await run(scheduler, asked, outcomes, closing);
+        async (scheduler, asked, outcomes, limited, closing) => {
+          const { requests, store, recorder } = await run(
+            scheduler,
+            asked,
+            outcomes,
+            limited,
+            closing,
+          );
           const told = { stored: 0, duplicates: 0 };
           for (const { ids, settled } of requests) {
             expect(settled).toBeDefined();
@@ -260,9 +278,10 @@ describe('under any interleaving of arrivals, answers, pauses and close', () => 
         fc.scheduler(),
         fc.array(request, { minLength: 1, maxLength: 10 }),
         fc.array(outcome, { maxLength: 25 }),
+        limit,
         closings,
-        async (scheduler, asked, outcomes, closing) => {
-          const { requests, store } = await run(scheduler, asked, outcomes, closing);
+        async (scheduler, asked, outcomes, limited, closing) => {
+          const { requests, store } = await run(scheduler, asked, outcomes, limited, closing);
           const arrived = new Set(requests.flatMap(({ ids }) => ids));
           const expected = [...arrived].filter((id) => store.stored.has(id));
           expect([...store.stored.keys()]).toEqual(expected);

@@ -13,6 +13,8 @@ interface ServerError {
   readonly hint?: string;
   /** A value of a record is refused; the default is that trying again may help. */
   readonly class?: StoreErrorClass;
+  /** A batch of fewer rows may go through. */
+  readonly tooLarge?: true;
   /** The connection is as good as before, once the transaction is rolled back. */
   readonly keep?: true;
 }
@@ -58,14 +60,19 @@ const SERVER_ERRORS: Readonly<Record<number, ServerError>> = {
   3572: { what: 'another transaction holds a lock', keep: true },
 
   // A limit of time.
-  1317: { what: 'the statement was interrupted' },
-  1907: { what: 'the statement took too long' },
+  1317: { what: 'the statement was interrupted', tooLarge: true },
+  1907: { what: 'the statement took too long', tooLarge: true },
   1969: {
     what: 'the statement took longer than max_statement_time',
     hint: 'raise max_statement_time for this user',
+    tooLarge: true,
     keep: true,
   },
-  3024: { what: 'the statement took longer than max_execution_time', keep: true },
+  3024: {
+    what: 'the statement took longer than max_execution_time',
+    tooLarge: true,
+    keep: true,
+  },
 
   // The server takes no writes.
   1290: {
@@ -85,15 +92,28 @@ const SERVER_ERRORS: Readonly<Record<number, ServerError>> = {
   1026: { what: 'the server cannot write a file', hint: SPACE },
   3: { what: 'the server cannot write a file', hint: SPACE },
   1030: { what: 'the storage engine reports an error', hint: `see the server's log; ${SPACE}` },
-  1041: { what: 'the server is out of memory' },
-  1037: { what: 'the server is out of memory' },
+  1041: { what: 'the server is out of memory', tooLarge: true },
+  1037: { what: 'the server is out of memory', tooLarge: true },
   1038: { what: 'the server is out of sort memory', hint: 'raise sort_buffer_size' },
   1114: { what: 'the table is full', hint: SPACE },
   167: { what: 'the table has no id left', hint: LAST_ID_HINT },
   1467: { what: 'the table has no id left', hint: LAST_ID_HINT },
-  1153: { what: 'a statement is larger than max_allowed_packet', hint: 'raise max_allowed_packet' },
+  1153: {
+    what: 'a statement is larger than max_allowed_packet',
+    tooLarge: true,
+    hint: 'raise max_allowed_packet',
+  },
+  1197: {
+    what: 'the transaction is larger than max_binlog_cache_size',
+    tooLarge: true,
+    hint: 'raise max_binlog_cache_size',
+  },
   1180: { what: 'the commit failed', hint: "see the server's log" },
-  1206: { what: 'the lock table is full', hint: 'raise innodb_buffer_pool_size' },
+  1206: {
+    what: 'the lock table is full',
+    tooLarge: true,
+    hint: 'raise innodb_buffer_pool_size',
+  },
   1461: {
     what: 'the server holds too many prepared statements',
     hint: 'raise max_prepared_stmt_count',
@@ -204,10 +224,11 @@ export function serverError(
 ): StoreError {
   if (thrown instanceof StoreError) return thrown;
   const number = errorNumber(thrown);
-  const { what, hint, class: kind = 'transient' } = meaningOf(thrown, number);
+  const { what, hint, tooLarge = false, class: kind = 'transient' } = meaningOf(thrown, number);
   const right = number === 1142 || number === 1143 ? missingRight(thrown) : undefined;
   return new StoreError(`cannot ${doing}: ${right ?? what}${labelOf(thrown, number)}`, {
     class: refusable ? kind : 'transient',
+    tooLarge,
     cause: withoutValues(thrown),
     ...(hint === undefined ? {} : { hint }),
   });

@@ -105,7 +105,10 @@ export class Session {
 
   /** Cuts the connection because the server took longer than this. */
   giveUp(afterMs: number): void {
-    this.#fail(new StoreError(`the server has not answered for ${afterMs / 1_000} s`));
+    const tooLarge = true;
+    this.#fail(
+      new StoreError(`the server has not answered for ${afterMs / 1_000} s`, { tooLarge }),
+    );
   }
 
   /** Takes leave of the server, for a second at most. */

@@ -13,6 +13,8 @@ import { StoreError, type StoreErrorClass } from '../store-error.ts';
 interface Meaning {
   readonly name: string;
   readonly class?: StoreErrorClass;
+  /** A batch of fewer rows may go through. */
+  readonly tooLarge?: true;
   readonly hint?: string;
 }
 
@@ -30,6 +32,11 @@ const CODES: Readonly<Record<string, Meaning>> = {
   '23502': {
     name: 'a column must not be NULL',
     hint: 'give it a DEFAULT, or mend the trigger that sets it',
+  },
+  '25P04': {
+    name: 'the transaction took too long',
+    tooLarge: true,
+    hint: "raise the role's transaction_timeout",
   },
   '25006': {
     name: 'the server is read-only',
@@ -56,15 +63,17 @@ const CODES: Readonly<Record<string, Meaning>> = {
   },
   '53': { name: 'the server lacks resources' },
   '53100': { name: 'the disk of the server is full', hint: 'free space or enlarge its volume' },
-  '53200': { name: 'the server is out of memory' },
+  '53200': { name: 'the server is out of memory', tooLarge: true },
   '53300': {
     name: 'too many connections',
     hint: 'raise max_connections or use a pooler: a sidecar takes up to four',
   },
+  '53400': { name: 'a limit of the server is exceeded', tooLarge: true },
   '54': { name: 'the record exceeds a limit of the server', class: 'data' },
   '55P03': { name: 'a lock was not available' },
   '57014': {
     name: 'the statement was cancelled',
+    tooLarge: true,
     hint: "raise the role's statement_timeout if it has one",
   },
   '57P01': { name: 'the server is shutting down' },
@@ -173,13 +182,15 @@ export function postgresError(
   const what = meaning?.name ?? 'the server refuses';
   return new StoreError(`cannot ${doing}: ${what} (${where.filter(Boolean).join(', ')})`, {
     class: options.refusable === true && isRefusal(error) ? 'data' : 'transient',
+    tooLarge: meaning?.tooLarge === true,
     ...(hint ? { hint } : {}),
   });
 }
 
 function clientError(doing: string, thrown: unknown): StoreError {
   if (thrown instanceof TimeoutError || thrown instanceof GarbledError) {
-    return new StoreError(`cannot ${doing}: ${thrown.message}`);
+    const tooLarge = thrown instanceof TimeoutError;
+    return new StoreError(`cannot ${doing}: ${thrown.message}`, { tooLarge });
   }
   if (thrown instanceof UnreplicatedError) {
     return new StoreError(`cannot ${doing}: ${thrown.message}`, {

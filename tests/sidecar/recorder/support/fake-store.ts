@@ -4,7 +4,14 @@ import { StoreError } from '../../../../sidecar/src/stores/store-error.ts';
 import { readRows } from './records.ts';
 
 /** How a call ends: well, with an error, or with an error after the rows have become durable. */
-export type Outcome = 'ok' | 'transient' | 'unexpected' | 'unknown';
+export type Outcome = 'ok' | 'transient' | 'too_large' | 'unexpected' | 'unknown';
+
+/** What an append may hold, and whether the store says that one beyond it was too large. */
+export interface Limit {
+  readonly rows?: number;
+  readonly bytes?: number;
+  readonly told: boolean;
+}
 
 type Call = 'open' | 'append' | 'probe';
 
@@ -28,6 +35,7 @@ export class FakeStore implements Store {
   /** Decides how each call ends, and when. */
   answer: (call: Call) => Outcome | Promise<Outcome> = () => 'ok';
   closing: () => Promise<void> = async () => {};
+  limit: Limit | undefined;
   poison: (id: string) => boolean = (id) => id.startsWith('poison');
   #busy = false;
 
@@ -38,12 +46,14 @@ export class FakeStore implements Store {
   async append(rows: Rows): Promise<Appended> {
     const duplicates: number[] = [];
     const records = readRows(rows);
+    const bytes = rows.bytes.length;
     this.appends.push(records.length);
     if (rows.bytes.byteOffset !== 0 || rows.bytes.length !== rows.bytes.buffer.byteLength) {
       this.violations.push('the rows share their memory');
     }
     rows.bytes.buffer.transfer();
     await this.#call('append', () => {
+      this.#refuseBeyondLimit(records.length, bytes);
       if (records.some(({ id }) => this.poison(id))) {
         throw new StoreError('value refused', { class: 'data' });
       }
@@ -76,6 +86,12 @@ export class FakeStore implements Store {
     await this.closing();
   }
 
+  #refuseBeyondLimit(count: number, bytes: number): void {
+    const { rows = count, bytes: most = bytes, told = false } = this.limit ?? {};
+    if (count <= rows && bytes <= most) return;
+    throw new StoreError('connection lost', { tooLarge: told });
+  }
+
   async #call(call: Call, effect: () => void): Promise<void> {
     if (this.#busy) this.violations.push(`${call} during another call`);
     if (this.closed > 0) this.violations.push(`${call} after close`);
@@ -84,6 +100,7 @@ export class FakeStore implements Store {
     try {
       const outcome = await this.answer(call);
       if (outcome === 'transient') throw new StoreError('connection refused', { hint: 'start it' });
+      if (outcome === 'too_large') throw new StoreError('no answer in time', { tooLarge: true });
       if (outcome === 'unexpected') throw new TypeError('secret content of a record');
       effect();
       if (outcome === 'unknown') throw new StoreError('connection lost after COMMIT');
