@@ -8,7 +8,9 @@ const IN_12: Readonly<Record<string, string>> = {
   pg_class: 'oid, relname, relnamespace, relkind, relpersistence, relispartition, reloptions',
   pg_attribute:
     'attrelid, attname, atttypid, atttypmod, attnum, attnotnull, atthasdef, attidentity, attgenerated, attisdropped, attcollation',
-  pg_index: 'indexrelid, indrelid, indkey, indnkeyatts, indisunique, indisvalid, indpred, indexprs',
+  pg_index:
+    'indexrelid, indrelid, indkey, indnkeyatts, indisunique, indisprimary, indisvalid, indpred, indexprs',
+  pg_namespace: 'oid, nspname, nspowner, nspacl',
   pg_collation: 'oid, collname, collnamespace, collprovider, collisdeterministic, collcollate',
   pg_database: 'oid, datname, datdba, encoding, datcollate, datctype, datacl, datfrozenxid',
   pg_inherits: 'inhrelid, inhparent, inhseqno',
@@ -34,6 +36,8 @@ it.each<PostgresVersion>([15, 18])('asks %i for no more than Postgres 12 has', a
     await store.append(audits(id));
     expect(await eventIds(store)).toContain(id);
     await store.probe?.();
+    await server.query("SELECT setval('audit_events_id_seq', 1, false)", database);
+    await expect(store.append(audits('c'))).rejects.toThrow('the next id is taken');
     await store.close(AbortSignal.timeout(1_000));
   }
 });

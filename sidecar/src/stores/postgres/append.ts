@@ -5,9 +5,11 @@
 
 import type { Column } from '../../records/kinds.ts';
 import type { Rows } from '../../records/rows.ts';
+import { isOfRecords } from './catalogue.ts';
 import { type ColumnArrays, columnArrays } from './column-arrays.ts';
 import type { Names } from './ddl.ts';
-import type { Session } from './session.ts';
+import { idTaken, refusingIndex } from './errors.ts';
+import type { Session, TextRow } from './session.ts';
 import { confirmStored, type PassedOver } from './stored-already.ts';
 
 /**
@@ -39,8 +41,7 @@ export async function appendRows(
 ): Promise<number[]> {
   if (rows.count === 0) return [];
   const batch = columnArrays(rows);
-  const values = batch.flatMap(({ arrays }) => arrays);
-  const answer = await session.query(insertSql(batch, names), values, timeoutMs);
+  const answer = await insert(session, names, batch, timeoutMs);
   const duplicates: number[] = [];
   const passedOver: PassedOver[] = [];
   for (const [i, arrays] of batch.entries()) {
@@ -62,6 +63,26 @@ export async function appendRows(
   const [first, ...rest] = passedOver;
   if (first !== undefined) await confirmStored(session, names, [first, ...rest], timeoutMs);
   return duplicates.sort((a, b) => a - b);
+}
+
+/**
+ * A clash of ids is none of a record's doing: a sequence that stands behind its table, as after a
+ * careless restore. The failed statement has moved it on, so that a trial write may well succeed.
+ */
+async function insert(
+  session: Session,
+  names: Names,
+  batch: readonly ColumnArrays[],
+  timeoutMs: number,
+): Promise<readonly TextRow[]> {
+  const values = batch.flatMap(({ arrays }) => arrays);
+  try {
+    return await session.query(insertSql(batch, names), values, timeoutMs);
+  } catch (error) {
+    const index = refusingIndex(error);
+    if (index === undefined || (await isOfRecords(session, index, timeoutMs))) throw error;
+    throw idTaken('append', error);
+  }
 }
 
 /** Event ids hold no blanks; those that were stored are told only where some were not. */

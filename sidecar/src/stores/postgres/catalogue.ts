@@ -5,6 +5,7 @@
 
 import { KINDS, type Kind } from '../../records/kinds.ts';
 import type { Names } from './ddl.ts';
+import type { IndexName } from './errors.ts';
 import type { Session } from './session.ts';
 
 export interface FoundColumn {
@@ -70,6 +71,31 @@ CROSS JOIN LATERAL unnest(i.indkey) WITH ORDINALITY k(attnum, position)
 LEFT JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum AND k.attnum > 0
 WHERE i.indisvalid AND i.indpred IS NULL AND k.position <= i.indnkeyatts
 ORDER BY t.n, c.relname, k.position`;
+
+/** A generated column is made of what the record holds. */
+const OF_RECORDS = `
+SELECT 1 FROM pg_index i
+JOIN pg_class c ON c.oid = i.indexrelid
+JOIN pg_namespace s ON s.oid = c.relnamespace
+WHERE s.nspname = $1 AND c.relname = $2 AND i.indisunique AND NOT i.indisprimary AND NOT EXISTS (
+  SELECT FROM unnest(i.indkey) WITH ORDINALITY k(attnum, position)
+  JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
+  WHERE k.position <= i.indnkeyatts AND a.attname::text <> ALL($3::text[])
+    AND (a.attname = 'id' OR a.attidentity <> '' OR a.atthasdef AND a.attgenerated = ''))`;
+
+/**
+ * Whether a unique index, by whatever name, is known to hold values of records alone. It is not where
+ * it is a primary key or holds what the database gives a row itself, which the next attempt gets anew.
+ */
+export async function isOfRecords(
+  session: Session,
+  { schema, name }: IndexName,
+  timeoutMs: number,
+): Promise<boolean> {
+  const columns = KINDS.flatMap((kind) => kind.columns.map((column) => column.name));
+  const found = await session.query(OF_RECORDS, [schema, name, columns], timeoutMs);
+  return found.length > 0;
+}
 
 /** Looks at the tables of the kinds; those that are not there are left out. */
 export async function readTables(

@@ -28,6 +28,11 @@ const CODES: Readonly<Record<string, Meaning>> = {
     hint: 'raise its MAXVALUE, or make its column BIGINT: ALTER SEQUENCE ... AS BIGINT',
   },
   '23': { name: 'a constraint refuses the record', class: 'data' },
+  '23505': {
+    name: 'a unique index refuses the row',
+    class: 'data',
+    hint: "where it is the id's, set the table's sequence to its highest id: SELECT setval(...)",
+  },
   // No record holds a NULL: it comes from a column or trigger that is not ours.
   '23502': {
     name: 'a column must not be NULL',
@@ -144,15 +149,30 @@ export function sqlState(error: unknown): string | undefined {
   return error instanceof DatabaseError ? error.code : undefined;
 }
 
-/**
- * Whether the database refuses a value, and will refuse it again. A clash of ids is none of a
- * record's doing: a sequence that stands behind its table, as after a careless restore.
- */
+/** Whether the database refuses a value, as far as the code says. */
 export function isRefusal(error: unknown): boolean {
   const code = sqlState(error);
-  if (code === undefined) return false;
-  if (code === '23505' && isPrimaryKey(error as DatabaseError)) return false;
-  return meaningOf(code)?.class === 'data';
+  return code !== undefined && meaningOf(code)?.class === 'data';
+}
+
+/** Where an index stands. */
+export interface IndexName {
+  readonly schema: string;
+  readonly name: string;
+}
+
+/** The index that refused a row as not unique; undefined for other errors, and where none is named. */
+export function refusingIndex(error: unknown): IndexName | undefined {
+  if (sqlState(error) !== '23505') return undefined;
+  const { schema, constraint } = error as DatabaseError;
+  return schema && constraint ? { schema, name: constraint } : undefined;
+}
+
+/** Tells that an id, or another value that the database gives a row itself, was given before. */
+export function idTaken(doing: string, error: unknown): StoreError {
+  return new StoreError(`cannot ${doing}: the next id is taken (${labelOf(error)})`, {
+    hint: "set the table's sequence to its highest id: SELECT setval(...)",
+  });
 }
 
 /**
@@ -170,18 +190,12 @@ export function postgresError(
   if (thrown instanceof StoreError) return thrown;
   const code = sqlState(thrown);
   if (code === undefined) return clientError(doing, thrown);
-  const error = thrown as DatabaseError;
-  const meaning = clash(error) ?? meaningOf(code);
-  const where = [
-    `SQLSTATE ${code}`,
-    error.constraint && `constraint ${error.constraint}`,
-    error.table && `table ${error.table}`,
-    error.column && `column ${error.column}`,
-  ];
-  const hint = (code === '42501' && options.grant) || meaning?.hint;
+  const meaning = meaningOf(code);
+  const isData = options.refusable === true && meaning?.class === 'data';
+  const hint = isData ? undefined : (code === '42501' && options.grant) || meaning?.hint;
   const what = meaning?.name ?? 'the server refuses';
-  return new StoreError(`cannot ${doing}: ${what} (${where.filter(Boolean).join(', ')})`, {
-    class: options.refusable === true && isRefusal(error) ? 'data' : 'transient',
+  return new StoreError(`cannot ${doing}: ${what} (${labelOf(thrown)})`, {
+    class: isData ? 'data' : 'transient',
     tooLarge: meaning?.tooLarge === true,
     ...(hint ? { hint } : {}),
   });
@@ -218,14 +232,13 @@ function meaningOf(code: string): Meaning | undefined {
   return CODES[code] ?? CODES[code.slice(0, 2)];
 }
 
-function clash(error: DatabaseError): Meaning | undefined {
-  if (error.code !== '23505' || !isPrimaryKey(error)) return undefined;
-  return {
-    name: 'the next id is taken',
-    hint: "set the table's sequence to its highest id: SELECT setval(...)",
-  };
-}
-
-function isPrimaryKey({ constraint, table }: DatabaseError): boolean {
-  return constraint !== undefined && constraint === `${table}_pkey`;
+function labelOf(error: unknown): string {
+  const { code, constraint, table, column } = error as DatabaseError;
+  const parts = [
+    `SQLSTATE ${code}`,
+    constraint && `constraint ${constraint}`,
+    table && `table ${table}`,
+    column && `column ${column}`,
+  ];
+  return parts.filter(Boolean).join(', ');
 }
