@@ -25,8 +25,10 @@ export type Storage =
  * rotated, or be mended.
  */
 export interface ServerStorage {
-  /** `unknown` where only a DSN that is not there yet can tell. */
+  /** At the start; `unknown` where only a DSN that is not there yet can tell. */
   readonly driver: ServerDriver | 'unknown';
+  /** By STORAGE_DRIVER; undefined where the DSN alone tells, each time that it is read. */
+  readonly asked?: ServerDriver | undefined;
   /** Hold a secret. */
   readonly places: DsnPlaces;
 }
@@ -127,10 +129,10 @@ function chooseServer(
 ): Storage {
   const found = findDsn(places, read);
   const meant = driver ?? ('text' in found ? meantDriver(found.text) : undefined) ?? 'unknown';
-  if (places.dsnFile !== undefined) return { driver: meant, places };
+  if (places.dsnFile !== undefined) return { driver: meant, asked: driver, places };
   if ('missing' in found) return { driver: meant, unusable: found.missing };
   try {
-    return { driver: parseDsn(found.text, driver).driver, places };
+    return { driver: parseDsn(found.text, driver).driver, asked: driver, places };
   } catch (error) {
     const what = error instanceof DsnError ? error.message : 'cannot be understood';
     return { driver: meant, unusable: `the DSN in ${found.from} ${what}` };
