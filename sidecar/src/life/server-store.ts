@@ -32,10 +32,10 @@ export function serverStore(
     if (store === undefined) throw new StoreError('storage was not opened yet');
     return store;
   }
-  function meant(): ServerDriver {
+  async function meant(): Promise<ServerDriver> {
     if (asked !== undefined) return asked;
     try {
-      return source.current().driver;
+      return (await source.current()).driver;
     } catch (error) {
       // It is the store that there is which needs the DSN, or does not.
       if (store === undefined) throw error;
@@ -52,7 +52,7 @@ export function serverStore(
     }
   }
   async function choose(): Promise<Store> {
-    const chosen = meant();
+    const chosen = await meant();
     if (store?.driver === chosen) return store;
     const next = await load(chosen);
     const before = store;
@@ -78,8 +78,8 @@ export function serverStore(
 /** Keeps a store from dialling a server of the other driver. */
 function sourceFor(driver: ServerDriver, source: DsnSource): DsnSource {
   return {
-    current() {
-      const dsn = source.current();
+    async current() {
+      const dsn = await source.current();
       if (dsn.driver === driver) return dsn;
       throw new StoreError(`the DSN is for ${dsn.driver} now, and ${driver} is in use`, {
         hint: 'it is followed once the connection in use fails; to make it so at once, restart the container',
@@ -95,8 +95,8 @@ function tellingSource(source: DsnSource, log: Log) {
     get warnings() {
       return warnings.map((warning) => `of the DSN, ${warning}`);
     },
-    current() {
-      const dsn = source.current();
+    async current() {
+      const dsn = await source.current();
       const fresh = dsn.warnings.filter((warning) => !warnings.includes(warning));
       for (const warning of fresh) log.warn(`of the DSN, ${warning}`);
       warnings = dsn.warnings;

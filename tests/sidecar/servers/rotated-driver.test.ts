@@ -47,7 +47,7 @@ function fakeServerStore(file: string, asked?: 'postgres') {
     async (driver, source): Promise<Store> => {
       sources.push(source);
       const close = async () => void closed.push(driver);
-      return { ...noopStore(), driver, open: async () => void source.current(), close };
+      return { ...noopStore(), driver, open: async () => void (await source.current()), close };
     },
     keptLog().log,
   );
@@ -63,7 +63,9 @@ it('a driver is never given the DSN of the other one, and gives way at the next 
   await store.open();
   expect(sources).toHaveLength(1);
   writeFileSync(file, MYSQL);
-  expect(() => sources[0]?.current()).toThrow('the DSN is for mysql now, and postgres is in use');
+  await expect(sources[0]?.current()).rejects.toThrow(
+    'the DSN is for mysql now, and postgres is in use',
+  );
   await store.open();
   expect(store.driver).toBe('mysql');
   expect(closed).toEqual(['postgres']);

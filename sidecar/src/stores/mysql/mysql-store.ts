@@ -188,7 +188,7 @@ class MysqlStore implements Store {
    * @param first index of the host to begin with
    */
   async #connect(first: number, purpose: Purpose): Promise<Writer> {
-    const dsn = this.#options.source.current();
+    const dsn = await this.#options.source.current();
     const describe = (error: unknown) => serverError('connect', error);
     return dial(dsn, (target) => this.#connectOne(target, dsn, purpose), { describe, first });
   }

@@ -70,7 +70,7 @@ class PostgresStore implements Store {
   constructor(options: PostgresStoreOptions) {
     this.#options = options;
     this.#log = options.log;
-    this.#readers = new Readers(() => this.#dial(options.source.current()), READERS);
+    this.#readers = new Readers(async () => this.#dial(await options.source.current()), READERS);
   }
 
   async open(): Promise<void> {
@@ -155,7 +155,7 @@ class PostgresStore implements Store {
   async #connect(): Promise<Writer> {
     if (this.#ended) throw this.#failure;
     const { source, version, steps } = this.#options;
-    const dsn = source.current();
+    const dsn = await source.current();
     const session = await this.#dial(dsn);
     try {
       const names = new Names(dsn.schema);

@@ -2,7 +2,7 @@ import { DsnError } from '../../config/dsn/dsn-error.ts';
 import { type DsnPlaces, findDsn } from '../../config/dsn/find-dsn.ts';
 import { parseDsn } from '../../config/dsn/parse-dsn.ts';
 import type { ServerDsn } from '../../config/server-dsn.ts';
-import { readSmallFile } from '../../config/small-file.ts';
+import { readSmallFileLater } from '../../config/small-file.ts';
 import { StoreError } from '../store-error.ts';
 
 /** Where a store learns how to connect. */
@@ -13,22 +13,29 @@ export interface DsnSource {
    *
    * @throws {StoreError} transient, with the reason: no DSN yet, or one that cannot be used
    */
-  current(): ServerDsn;
+  current(): Promise<ServerDsn>;
 }
 
 export interface DsnSourceOptions extends DsnPlaces {
   /** Undefined where the DSN's form alone decides. */
   readonly driver: 'postgres' | 'mysql' | undefined;
-  /** Reads a small file; throws an error with a `code`. */
-  readonly read?: (path: string) => string;
+  /** Reads a small file; rejects with an error that has a `code`. */
+  readonly read?: (path: string) => Promise<string>;
+  /** Milliseconds that it may take. */
+  readonly readMs?: number;
 }
+
+/** A mounted Secret is in memory; what takes longer is a mount that hangs. */
+const READ_MS = 5_000;
 
 /** Creates the source of a store's DSN. Nothing that it throws holds any part of the DSN. */
 export function dsnSource(options: DsnSourceOptions): DsnSource {
-  const { driver, read = readSmallFile } = options;
+  const { driver, dsnFile, read = readSmallFileLater, readMs = READ_MS } = options;
+  const file = dsnFile === undefined ? undefined : new PatientFile(() => read(dsnFile), readMs);
   return {
-    current() {
-      const found = findDsn(options, read);
+    async current() {
+      const text = await file?.text();
+      const found = findDsn(options, () => text?.() ?? '');
       if ('missing' in found) {
         throw new StoreError(found.missing, {
           hint: 'it is looked for again at each attempt to connect',
@@ -43,4 +50,49 @@ export function dsnSource(options: DsnSourceOptions): DsnSource {
       }
     },
   };
+}
+
+/**
+ * A file that may lie on a mount that hangs. A read that is under way is not begun again: each one
+ * holds a thread of the few that Node has for files and for names of hosts.
+ */
+class PatientFile {
+  readonly #read: () => Promise<string>;
+  readonly #limitMs: number;
+  #reading: Promise<() => string> | undefined;
+
+  constructor(read: () => Promise<string>, limitMs: number) {
+    this.#read = read;
+    this.#limitMs = limitMs;
+  }
+
+  /** Never rejects. @returns what answers the text, or throws what went wrong */
+  async text(): Promise<() => string> {
+    this.#reading ??= this.#begin().finally(() => {
+      this.#reading = undefined;
+    });
+    const { promise: late, resolve } = Promise.withResolvers<() => string>();
+    const timer = setTimeout(() => {
+      const code = `no answer within ${this.#limitMs / 1_000} s`;
+      resolve(() => {
+        throw Object.assign(new Error(code), { code });
+      });
+    }, this.#limitMs);
+    try {
+      return await Promise.race([this.#reading, late]);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  async #begin(): Promise<() => string> {
+    try {
+      const text = await this.#read();
+      return () => text;
+    } catch (error) {
+      return () => {
+        throw error;
+      };
+    }
+  }
 }
