@@ -55,7 +55,8 @@ far, and what `guards` worked out once. Text between actions is trimmed away, so
     {{- include "agenttier.guards.upstream" $g -}}
   {{- end -}}
   {{- with $g.problems -}}
-    {{- fail (printf "\n\nThe values cannot be installed (%d to mend):\n\n- %s\n" (len .) (join "\n\n- " .)) -}}
+    {{- $below := include "agenttier.value-prefix" $g.root | trimSuffix "." -}}
+    {{- fail (printf "\n\nThe values%s cannot be installed (%d to mend):\n\n- %s\n" (ternary (printf " below %s" $below) "" (ne $below "")) (len .) (join "\n\n- " .)) -}}
   {{- end -}}
 {{- end -}}
 
@@ -834,11 +835,14 @@ full chart made: the history would begin anew on an empty claim, and an upgrade 
   {{- end -}}
 {{- end -}}
 
-{{/* An upgrade deletes what only the old chart renders, so of upstream's full chart nearly everything. */}}
+{{/*
+An upgrade deletes what only the old chart renders, so of upstream's full chart nearly everything. A chart in
+an umbrella takes nobody's place: the full chart may be in it too, and a subchart does not see its siblings.
+*/}}
 {{- define "agenttier.guards.upstream" -}}
   {{- $g := . -}}
   {{- $root := $g.root -}}
-  {{- if and $root.Release.IsUpgrade (not $g.storage.upgrade.replaceUpstream) -}}
+  {{- if and $root.Chart.IsRoot $root.Release.IsUpgrade (not $g.storage.upgrade.replaceUpstream) -}}
     {{- range $name := uniq (list (include "agenttier.guards.upstream-name" (dict "release" $root.Release.Name "values" $root.Values)) (include "agenttier.guards.upstream-name" (dict "release" $root.Release.Name "values" dict))) -}}
       {{- $found := lookup "apps/v1" "Deployment" $root.Release.Namespace (printf "%s-controller" $name) -}}
       {{- if $found -}}

@@ -42,6 +42,13 @@ long ones stay different. A release's name may have dots, a Service's may not. T
 {{- end -}}
 {{- end -}}
 
+{{/* Where the values of this chart stand in those of the whole release: nothing, or `agenttier.` in an umbrella. */}}
+{{- define "agenttier.value-prefix" -}}
+{{- range splitList "/charts/" (dir .Template.BasePath) | rest -}}
+{{- . -}}.
+{{- end -}}
+{{- end -}}
+
 {{/*
 What selects the Router's Pods; the same as in AgentTier's full chart, since it can never change. Quoted:
 YAML would read a release that is called 1234 as a number, which is no label.
