@@ -46,7 +46,8 @@ stop together with the Router, and has a hook that waits for the Router's end; a
       value: {{ $c.shutdownGrace | quote }}
     - name: STORAGE_LOG_LEVEL
       value: {{ $c.logLevel | quote }}
-    {{- with $c.extraEnv }}
+    {{- /* With storage off none: what it names would keep the Router from starting once it is gone. */}}
+    {{- with ternary list $c.extraEnv (eq $driver "none") }}
     {{- toYaml . | nindent 4 }}
     {{- end }}
   ports:
@@ -131,4 +132,29 @@ stop together with the Router, and has a hook that waits for the Router's end; a
 {{ toYaml . }}
 {{- end -}}
 {{- end -}}
+{{- end -}}
+
+{{/*
+The Secrets and ConfigMaps of extraEnv and extraVolumes that are not optional, for NOTES: a missing one keeps
+the sidecar from starting, and so the Router.
+*/}}
+{{- define "agenttier.needed-objects" -}}
+{{- $c := .Values.optional.storage.sidecar -}}
+{{- $sources := list -}}
+{{- range $c.extraEnv -}}
+{{- $sources = append $sources (.valueFrom | default dict) -}}
+{{- end -}}
+{{- range $c.extraVolumes -}}
+{{- $sources = concat $sources (list .) (((.projected | default dict).sources) | default list) -}}
+{{- end -}}
+{{- $needed := list -}}
+{{- range $source := $sources -}}
+{{- range $key, $kind := dict "secretKeyRef" "Secret" "secret" "Secret" "configMapKeyRef" "ConfigMap" "configMap" "ConfigMap" -}}
+{{- $ref := get $source $key -}}
+{{- if and (kindIs "map" $ref) (ne (toString (get (ternary $ref dict (kindIs "map" $ref)) "optional")) "true") -}}
+{{- $needed = append $needed (printf "%s %s" $kind ($ref.name | default $ref.secretName)) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- join ", " (uniq $needed) -}}
 {{- end -}}

@@ -27,6 +27,10 @@ const off = [
   {
     sidecar: {
       extraInitContainers: [{ name: 'history-claim', image: 'proxy:1', restartPolicy: 'Always' }],
+      extraEnv: [
+        { name: 'HTTPS_PROXY', valueFrom: { secretKeyRef: { name: 'proxy', key: 'url' } } },
+        { name: 'STORAGE_DSN_NOTE', value: 'off' },
+      ],
     },
   },
   { podMonitor: { enabled: true }, networkPolicy: { enabled: true } },
