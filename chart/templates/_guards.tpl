@@ -403,6 +403,8 @@ one where it is a database's, or has a user in it; Go's form of a DSN has no sch
   {{- if $values.observability.otlp.endpoint -}}
     {{- $ofRouter = merge $ofRouter (dict "OTEL_EXPORTER_OTLP_ENDPOINT" "observability.otlp.endpoint" "OTEL_EXPORTER_OTLP_INSECURE" "observability.otlp.insecure") -}}
   {{- end -}}
+  {{- /* What libpq, the MySQL client, their images and pg would take; the sidecar hands pg and mysql2 all they need. */ -}}
+  {{- $ofClients := `^(PG[A-Z]+(_[A-Z]+)*|MYSQL_(PWD|TCP_PORT|UNIX_PORT)|(POSTGRES|MYSQL|MARIADB)_(HOST|PORT|USER|PASSWORD|DB|DATABASE))$` -}}
   {{- $lists := dict "router.extraEnv" $values.router.extraEnv "optional.storage.sidecar.extraEnv" $g.storage.sidecar.extraEnv -}}
   {{- range $i, $container := $g.storage.sidecar.extraInitContainers -}}
     {{- $_ := set $lists (printf "optional.storage.sidecar.extraInitContainers[%d].env" $i) $container.env -}}
@@ -423,7 +425,10 @@ one where it is a database's, or has a user in it; Go's form of a DSN has no sch
       {{- else if has $name $seen -}}
         {{- include "agenttier.refuse" (list $g (printf "%s[%d] names %s a second time: the later one would win unseen, and Helm 4 could not apply it. Leave one of them." $path $i (include "agenttier.guards.shown" $name))) -}}
       {{- else if and (hasPrefix "optional.storage." $path) (regexMatch `(?i)(password|passwd|pwd)$` $name) (kindIs "map" $env) (get (ternary $env dict (kindIs "map" $env)) "value") -}}
-        {{- include "agenttier.refuse" (list $g (printf "%s[%d] gives %s as plain text: values are kept in the release and shown by `helm get values`. Put it into a Secret and name that with valueFrom.secretKeyRef, or write it into the DSN." $path $i (include "agenttier.guards.shown" $name))) -}}
+        {{- $mend := ternary "Take it out: the sidecar reads no password but that of the DSN. Put the whole DSN into a Secret and set optional.storage.dsnSecret.name." "Put it into a Secret and name that with valueFrom.secretKeyRef." (eq $path "optional.storage.sidecar.extraEnv") -}}
+        {{- include "agenttier.refuse" (list $g (printf "%s[%d] gives %s as plain text: values are kept in the release and shown by `helm get values`. %s" $path $i (include "agenttier.guards.shown" $name) $mend)) -}}
+      {{- else if and (eq $path "optional.storage.sidecar.extraEnv") (regexMatch $ofClients $name) -}}
+        {{- include "agenttier.refuse" (list $g (printf "%s[%d] names %s, which has no effect: the sidecar takes everything about its database from the DSN. Take it out, put the whole DSN into a Secret and set optional.storage.dsnSecret.name." $path $i $name)) -}}
       {{- end -}}
       {{- $seen = append $seen $name -}}
     {{- end -}}
