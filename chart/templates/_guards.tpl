@@ -89,6 +89,8 @@ far, and what `guards` worked out once. Text between actions is trimmed away, so
     "optional.storage.sidecar.queueBytes" "optional.storage.sidecar.sqliteCache"
     "optional.storage.sidecar.shutdownGrace" "optional.storage.sidecar.logLevel"
   -}}
+  {{- /* That flag takes the old chart's values, which know no section that is new. */ -}}
+  {{- $orReused := ternary "; if the upgrade was run with --reuse-values, use --reset-then-reuse-values" "" $g.root.Release.IsUpgrade -}}
   {{- range $path := concat $sections $needed -}}
     {{- $node := $g.root.Values -}}
     {{- $parentIsThere := true -}}
@@ -99,7 +101,7 @@ far, and what `guards` worked out once. Text between actions is trimmed away, so
     {{- $bad := ternary (not (kindIs "map" $node)) (or (kindIs "invalid" $node) (eq (toString $node) "")) (has $path $sections) -}}
     {{- if and $bad $parentIsThere -}}
       {{- $_ := set $g "incomplete" true -}}
-      {{- include "agenttier.refuse" (list $g (printf "%s is empty or null, which takes the chart's defaults away: nothing can be rendered without it. Leave it out of your values to have the default." $path)) -}}
+      {{- include "agenttier.refuse" (list $g (printf "%s is empty or null, which takes the chart's defaults away: nothing can be rendered without it. Leave it out of your values to have the default%s." $path $orReused)) -}}
     {{- end -}}
   {{- end -}}
 {{- end -}}
