@@ -62,3 +62,25 @@ refused. The claim itself remembers it, by an annotation.
   {{- end -}}
   {{- toYaml $claim -}}
 {{- end -}}
+
+{{/* The path that the live Router has, where it is another file of the claim that these values mount; else nothing. */}}
+{{- define "agenttier.former-file" -}}
+{{- $claim := include "agenttier.mounted-claim" . -}}
+{{- $live := lookup "apps/v1" "Deployment" .Release.Namespace (include "agenttier.router-name" .) -}}
+{{- if and $claim $live (include "agenttier.is-ours" (dict "root" . "object" $live)) -}}
+{{- $pod := (($live.spec).template).spec | default dict -}}
+{{- $mounted := "" -}}
+{{- range $pod.volumes -}}
+{{- if eq .name "storage" -}}
+{{- $mounted = (.persistentVolumeClaim).claimName -}}
+{{- end -}}
+{{- end -}}
+{{- range concat ($pod.initContainers | default list) ($pod.containers | default list) -}}
+{{- range .env -}}
+{{- if and (eq .name "STORAGE_SQLITE_PATH") (eq (toString $mounted) $claim) (ne (base .value) (base $.Values.optional.storage.sqlite.path)) -}}
+{{- .value -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
