@@ -6,9 +6,10 @@ A message names the value, the consequence and the fix. All problems are told at
 has let the values through. `guards` is the entry; below it stand, each for itself,
 
   sections, names, secrets         what the values are called, and what must not be in them
-  driver, replicas, path, claim,
-  env, args, images, account,
-  volumes, sidecar, init-containers,
+  driver, autoscaling, replicas,
+  path, claim, env, args, images,
+  account, volumes, sidecar,
+  init-containers,
   memory, resources, grace         what they mean together
   base, live-claim, other-claim,
   selector, upstream               what the cluster would say, or has already
@@ -33,8 +34,14 @@ far, and what `guards` worked out once. Text between actions is trimmed away, so
     {{- if not (include "agenttier.is-set" $replicas) -}}
       {{- $replicas = ternary 1 2 (eq (toString $g.sqlite) "true") -}}
     {{- end -}}
+    {{- if .Values.router.autoscaling.enabled -}}
+      {{- /* What is no number is told of by its own guard. */ -}}
+      {{- $least := toString .Values.router.autoscaling.minReplicas -}}
+      {{- $replicas = ternary $least "0" (regexMatch `^[0-9]{1,9}$` $least) -}}
+    {{- end -}}
     {{- $_ := set $g "replicas" (toString $replicas) -}}
     {{- include "agenttier.guards.driver" $g -}}
+    {{- include "agenttier.guards.autoscaling" $g -}}
     {{- include "agenttier.guards.replicas" $g -}}
     {{- include "agenttier.guards.path" $g -}}
     {{- include "agenttier.guards.claim" $g -}}
@@ -70,7 +77,7 @@ far, and what `guards` worked out once. Text between actions is trimmed away, so
 {{- define "agenttier.guards.sections" -}}
   {{- $g := . -}}
   {{- $sections := list
-    "router" "router.image" "router.service" "router.rateLimit" "router.serviceAccount"
+    "router" "router.image" "router.autoscaling" "router.service" "router.rateLimit" "router.serviceAccount"
     "router.rbac" "router.probes" "router.podDisruptionBudget" "auth" "auth.oidc" "cors" "defaults"
     "networking" "observability" "observability.otlp" "optional" "optional.storage"
     "optional.storage.sqlite" "optional.storage.sqlite.persistence" "optional.storage.dsnSecret"
@@ -124,6 +131,7 @@ postgres: ""
 mysql: ""
 replicas: router.replicas
 replicaCount: router.replicas
+autoscaling: router.autoscaling
 image: router.image
 resources: router.resources
 service: router.service
@@ -290,6 +298,39 @@ one where it is a database's, or has a user in it; Go's form of a DSN has no sch
   {{- end -}}
 {{- end -}}
 
+{{- define "agenttier.guards.autoscaling" -}}
+  {{- $g := . -}}
+  {{- $r := $g.root.Values.router -}}
+  {{- $a := $r.autoscaling -}}
+  {{- if $a.enabled -}}
+    {{- if $g.sqlite -}}
+      {{- include "agenttier.refuse" (list $g "router.autoscaling.enabled is true with optional.storage.driver=sqlite: one SQLite file has one writer, so there is one Router. Set router.autoscaling.enabled=false, or optional.storage.driver to postgres or mysql.") -}}
+    {{- end -}}
+    {{- if include "agenttier.is-set" $r.replicas -}}
+      {{- include "agenttier.refuse" (list $g (printf "router.replicas is %s while router.autoscaling.enabled is true: each upgrade would undo what the autoscaler did. Take it out (--set router.replicas=null) and set router.autoscaling.minReplicas, or set router.autoscaling.enabled=false." (include "agenttier.guards.shown" $r.replicas))) -}}
+    {{- end -}}
+    {{- $whole := true -}}
+    {{- range $key := list "minReplicas" "maxReplicas" -}}
+      {{- if not (regexMatch `^[1-9][0-9]{0,8}$` (toString (get $a $key))) -}}
+        {{- $whole = false -}}
+        {{- include "agenttier.refuse" (list $g (printf "router.autoscaling.%s is %s, which is not a whole number of at least 1: Kubernetes would refuse the autoscaler. Write it as 2 or 5." $key (include "agenttier.guards.shown" (get $a $key | default 0)))) -}}
+      {{- end -}}
+    {{- end -}}
+    {{- if and $whole (gt (int64 $a.minReplicas) (int64 $a.maxReplicas)) -}}
+      {{- include "agenttier.refuse" (list $g (printf "router.autoscaling.minReplicas is %d, more than maxReplicas (%d): Kubernetes would refuse the autoscaler. Raise maxReplicas, or lower minReplicas." (int64 $a.minReplicas) (int64 $a.maxReplicas))) -}}
+    {{- end -}}
+    {{- if not $a.metrics -}}
+      {{- if not (regexMatch `^[1-9][0-9]{0,8}$` (toString $a.targetCPUUtilizationPercentage)) -}}
+        {{- include "agenttier.refuse" (list $g (printf "router.autoscaling.targetCPUUtilizationPercentage is %s, which is not a whole number of at least 1, and router.autoscaling.metrics is empty: the autoscaler would have nothing to go by. Write it as 80, or give metrics." (include "agenttier.guards.shown" ($a.targetCPUUtilizationPercentage | default 0)))) -}}
+      {{- end -}}
+      {{- $resources := $r.resources | default dict -}}
+      {{- if not (or ($resources.requests).cpu ($resources.limits).cpu) -}}
+        {{- include "agenttier.refuse" (list $g "router.autoscaling.targetCPUUtilizationPercentage is a share of router.resources.requests.cpu, which is not set: the autoscaler would never scale. Set router.resources.requests.cpu, as 100m, or give router.autoscaling.metrics.") -}}
+      {{- end -}}
+    {{- end -}}
+  {{- end -}}
+{{- end -}}
+
 {{- define "agenttier.guards.replicas" -}}
   {{- $g := . -}}
   {{- $shown := include "agenttier.guards.shown" $g.replicas -}}
@@ -297,7 +338,7 @@ one where it is a database's, or has a user in it; Go's form of a DSN has no sch
     {{- include "agenttier.refuse" (list $g (printf "router.replicas is %s, which is not a whole number: Kubernetes would refuse the Deployment. Write it as 1 or 2, or leave it unset (1 with sqlite, else 2)." $shown)) -}}
   {{- else -}}
     {{- $replicas := atoi $g.replicas -}}
-    {{- if and $g.sqlite (gt $replicas 1) -}}
+    {{- if and $g.sqlite (gt $replicas 1) (not $g.root.Values.router.autoscaling.enabled) -}}
       {{- include "agenttier.refuse" (list $g (printf "router.replicas is %d with optional.storage.driver=sqlite: one SQLite file has one writer, so the other Routers would record nothing, or not start at all. Set router.replicas=1 (or leave it unset), or set optional.storage.driver to postgres or mysql." $replicas)) -}}
     {{- end -}}
     {{- $pdb := $g.root.Values.router.podDisruptionBudget -}}

@@ -71,6 +71,8 @@ const everything = [
   'router.podDisruptionBudget.enabled=true',
   'optional.storage.networkPolicy.enabled=true',
 ];
+/** What SQLite cannot have. */
+const scaled = [...postgres.values, 'router.autoscaling.enabled=true'];
 
 describe.for(helms)('with %s', (helm: Helm) => {
   it('the documented rights install, upgrade, roll back and uninstall', async () => {
@@ -78,6 +80,7 @@ describe.for(helms)('with %s', (helm: Helm) => {
     await release.upgrade(helm, everything);
     await expectState(release, sqlite);
     await release.upgrade(helm, postgres.values);
+    await release.upgrade(helm, scaled);
     await release.upgrade(helm, off.values);
     await release.rollback(helm, 1);
     await expectState(release, sqlite);
@@ -122,7 +125,8 @@ describe.for(helms)('with %s', (helm: Helm) => {
     for (const [i, rule] of needed.entries()) {
       const rest = role.filter((each) => each !== rule);
       const release = await asDeployer(`without-${i}-${helm}`, rest, clusterRole);
-      await expect(release.upgrade(helm, everything)).rejects.toThrow(/forbidden/);
+      const values = rule.resources.includes('horizontalpodautoscalers') ? scaled : everything;
+      await expect(release.upgrade(helm, values)).rejects.toThrow(/forbidden/);
     }
     const release = await asDeployer(`without-cluster-${helm}`, role, []);
     await expect(release.upgrade(helm, everything)).rejects.toThrow(/forbidden/);
