@@ -106,6 +106,40 @@ test('a torn header and older frames behind those that were moved are no damage'
   expect((await openAfterKill({ ...moved, wal })).notices).toEqual([]);
 });
 
+/** The same WAL with its checksums as a big-endian machine makes them. */
+function bigEndian(wal: Buffer): Buffer {
+  const copy = Buffer.from(wal);
+  let [a, b] = [0, 0];
+  const add = (from: number, to: number) => {
+    for (let at = from; at < to; at += 8) {
+      a = (a + copy.readUInt32BE(at) + b) >>> 0;
+      b = (b + copy.readUInt32BE(at + 4) + a) >>> 0;
+    }
+  };
+  const store = (at: number) => copy.writeUInt32BE(b, copy.writeUInt32BE(a, at));
+  copy.writeUInt32BE(0x377f0683, 0);
+  add(0, 24);
+  store(24);
+  for (let at = HEADER_BYTES; at < copy.length; at += FRAME_BYTES) {
+    add(at, at + 8);
+    add(at + 24, at + FRAME_BYTES);
+    store(at + 16);
+  }
+  return copy;
+}
+
+test('a WAL that a big-endian machine wrote is whole as well, and its damage found', async () => {
+  const { pending } = await tenCommits();
+  const whole = bigEndian(pending.wal);
+  const database = await openAfterKill({ ...pending, wal: whole });
+  expect(database.notices).toEqual([]);
+  expect(idsOf(database)).toHaveLength(10);
+  const at = HEADER_BYTES + 2 * FRAME_BYTES + 1_000;
+  const wal = changed(whole, (copy) => copy.writeUInt8(copy.readUInt8(at) ^ 1, at));
+  const damaged = await openAfterKill({ ...pending, wal });
+  expect(damaged.notices).toEqual([expect.stringContaining('10 commits in it cannot be read')]);
+});
+
 test('one commit that is not in the database is enough to tell of', async () => {
   const { moved, pending } = await tenCommits();
   const path = temporaryPath();
