@@ -69,6 +69,7 @@ export function serverStore(
     list: async (query, signal) => made().list(query, signal),
     probe: async () => made().probe?.(),
     complaint: () => store?.complaint?.(),
+    isLost: () => store?.isLost?.() ?? false,
     warnings: () => [...source.warnings, ...(store?.warnings?.() ?? [])],
     gauges: () => store?.gauges?.() ?? [],
     close: async (signal) => store?.close(signal),

@@ -407,7 +407,7 @@ export class Recorder {
       if (amiss !== undefined) this.#health.amiss(amiss);
       if (this.#state !== 'idle') continue;
       const isDown = this.#health.reason !== undefined;
-      if (isDown) this.#isOpen = false;
+      if (isDown || this.#store.isLost?.() === true) this.#isOpen = false;
       else if (!this.#isProofOld()) continue;
       this.#proofDue = true;
       this.#wake?.();

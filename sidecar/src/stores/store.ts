@@ -47,6 +47,12 @@ export interface Store {
   /** What the store itself sees amiss at this moment (`worker hung for 12 s`), if anything. */
   complaint?(): string | undefined;
 
+  /**
+   * True once its connection has ended at rest, which no call has told: `open` makes it anew, or says
+   * why that fails.
+   */
+  isLost?(): boolean;
+
   /** What works, but should be looked at; shown in /readyz. */
   warnings?(): readonly string[];
 

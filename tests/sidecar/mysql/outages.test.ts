@@ -50,6 +50,20 @@ it('keeps what it answered 201 once through kills and restarts of the server', a
   expectBalance(await sidecar.metrics());
 });
 
+it('says within seconds that the server went while nothing was written', async () => {
+  await using server = await startMariadb();
+  await using sidecar = await startSidecar({
+    STORAGE_DSN: server.dsn(await server.createDatabase()),
+  });
+  await sidecar.storage('up');
+  await sleep(1_000);
+  await server.stop();
+  // A trial write is due a minute after the last one.
+  await sidecar.storage('down', 20_000);
+  await server.start();
+  await sidecar.storage('up');
+});
+
 it('starts while the server is down, and takes records meanwhile', async () => {
   await using server = await startMariadb();
   const database = await server.createDatabase();

@@ -176,6 +176,24 @@ describe('the trial write', () => {
     expect(new Set(store.calls)).toEqual(new Set(['append']));
   });
 
+  it('is made within seconds where the store has lost its connection, after it is opened anew', async () => {
+    const { recorder, store, clock } = harness();
+    recorder.start();
+    await settle();
+    store.calls.length = 0;
+    store.lost = true;
+    await clock.advance(5_000);
+    expect(store.calls).toEqual(['open', 'probe']);
+    expect(recorder.status()).toMatchObject({ storage: 'up' });
+    await clock.advance(20_000);
+    expect(store.calls).toHaveLength(2);
+
+    store.lost = true;
+    store.answer = (call) => (call === 'open' ? 'transient' : 'ok');
+    await clock.advance(5_000);
+    expect(recorder.status().storage).toBe('down');
+  });
+
   it('that fails brings storage down, and one that succeeds brings it back', async () => {
     const { recorder, store, clock } = harness();
     recorder.start();

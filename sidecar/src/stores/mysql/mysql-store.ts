@@ -1,6 +1,7 @@
 import type { ServerDsn } from '../../config/server-dsn.ts';
 import type { ListQuery, Page } from '../../records/list.ts';
 import type { Rows } from '../../records/rows.ts';
+import { Fold } from '../../telemetry/fold.ts';
 import type { Log } from '../../telemetry/log.ts';
 import { connectionGauges } from '../server/connection-gauges.ts';
 import { atHost, type DialTarget, dial } from '../server/dial.ts';
@@ -61,6 +62,7 @@ class MysqlStore implements Store {
   readonly #options: MysqlStoreOptions;
   readonly #log: Log;
   readonly #readers: Readers<Session>;
+  readonly #fold = new Fold();
   #writer: Writer | undefined;
   /** Being connected; cut when the store is closed. */
   readonly #connecting = new Set<Session>();
@@ -109,7 +111,10 @@ class MysqlStore implements Store {
     const { migrated, warnings } = schema;
     if (migrated !== undefined) this.#log.info({ ...migrated }, 'migrated the database');
     this.#warn([...facts.warnings, ...warnings]);
-    this.#log.info({ server: facts.version }, 'database is open');
+    // A server that lets in and takes no writes is dialled again and again.
+    this.#fold.tell('open', (repeated) =>
+      this.#log.info({ server: facts.version, repeated }, 'database is open'),
+    );
   }
 
   async append(rows: Rows): Promise<Appended> {
@@ -140,6 +145,10 @@ class MysqlStore implements Store {
         throw serverError('list', error);
       }
     });
+  }
+
+  isLost(): boolean {
+    return this.#writer?.session.isUsable === false;
   }
 
   warnings(): readonly string[] {

@@ -1,6 +1,7 @@
 import type { ServerDsn } from '../../config/server-dsn.ts';
 import type { ListQuery, Page } from '../../records/list.ts';
 import type { Rows } from '../../records/rows.ts';
+import { Fold } from '../../telemetry/fold.ts';
 import type { Log } from '../../telemetry/log.ts';
 import { connectionGauges } from '../server/connection-gauges.ts';
 import type { DsnSource } from '../server/dsn-source.ts';
@@ -59,6 +60,7 @@ class PostgresStore implements Store {
   readonly #options: PostgresStoreOptions;
   readonly #log: Log;
   readonly #readers: Readers<Session>;
+  readonly #fold = new Fold();
   #writer: Writer | undefined;
   #opening: Promise<Writer> | undefined;
   #failure = new StoreError('the database is not open');
@@ -118,6 +120,10 @@ class PostgresStore implements Store {
     }
   }
 
+  isLost(): boolean {
+    return this.#writer?.session.isUsable === false;
+  }
+
   warnings(): readonly string[] {
     return this.#warnings;
   }
@@ -169,7 +175,10 @@ class PostgresStore implements Store {
       this.#readers.dropIdle();
       this.#warn([...server.warnings, ...warnings]);
       const { serverVersion: server_version } = server;
-      this.#log.info({ server_version, ...migrated }, 'connected to Postgres');
+      // A server that lets in and takes no writes is dialled again and again.
+      this.#fold.tell(`connected ${migrated?.to}`, (repeated) =>
+        this.#log.info({ server_version, ...migrated, repeated }, 'connected to Postgres'),
+      );
       return this.#writer;
     } catch (error) {
       session.destroy();

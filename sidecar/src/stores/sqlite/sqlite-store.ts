@@ -3,6 +3,7 @@ import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ListQuery, Page } from '../../records/list.ts';
 import type { Rows } from '../../records/rows.ts';
+import { Fold } from '../../telemetry/fold.ts';
 import type { Log } from '../../telemetry/log.ts';
 import type { Appended, Gauge, Store } from '../store.ts';
 import { StoreError } from '../store-error.ts';
@@ -66,6 +67,7 @@ class SqliteStore implements Store {
   readonly #log: Log;
   readonly #shared = new SharedState();
   readonly #turns = new Turns();
+  readonly #fold = new Fold();
   readonly #workerUrl: URL;
   #place: Place | undefined;
   #worker: WorkerHandle | undefined;
@@ -283,7 +285,10 @@ class SqliteStore implements Store {
       const { from, to, timesRewritten: times_rewritten } = migrated;
       this.#log.info({ path, from, to, times_rewritten }, 'migrated the database');
     }
-    this.#log.info({ path, worker: this.#workersStarted }, 'database is open');
+    // One that opens and takes no writes is opened again and again.
+    this.#fold.tell('open', (repeated) =>
+      this.#log.info({ path, worker: this.#workersStarted, repeated }, 'database is open'),
+    );
   }
 
   #notice(path: string, notice: string): void {

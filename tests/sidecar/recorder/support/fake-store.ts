@@ -30,6 +30,7 @@ export class FakeStore implements Store {
   readonly violations: string[] = [];
   warning: string | undefined;
   complains: string | undefined;
+  lost = false;
   closed = 0;
 
   /** Decides how each call ends, and when. */
@@ -39,8 +40,14 @@ export class FakeStore implements Store {
   poison: (id: string) => boolean = (id) => id.startsWith('poison');
   #busy = false;
 
+  isLost(): boolean {
+    return this.lost;
+  }
+
   async open(): Promise<void> {
-    await this.#call('open', () => {});
+    await this.#call('open', () => {
+      this.lost = false;
+    });
   }
 
   async append(rows: Rows): Promise<Appended> {
