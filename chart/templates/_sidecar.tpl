@@ -135,8 +135,8 @@ stop together with the Router, and has a hook that waits for the Router's end; a
 {{- end -}}
 
 {{/*
-The Secrets and ConfigMaps of extraEnv and extraVolumes that are not optional, for NOTES: a missing one keeps
-the sidecar from starting, and so the Router.
+The Secrets and ConfigMaps of extraEnv, extraVolumes and extraInitContainers that are not optional, for NOTES: a
+missing one keeps the sidecar from starting, and so the Router.
 */}}
 {{- define "agenttier.needed-objects" -}}
 {{- $c := .Values.optional.storage.sidecar -}}
@@ -144,12 +144,20 @@ the sidecar from starting, and so the Router.
 {{- range $c.extraEnv -}}
 {{- $sources = append $sources (.valueFrom | default dict) -}}
 {{- end -}}
+{{- range $c.extraInitContainers -}}
+{{- range .env -}}
+{{- $sources = append $sources (.valueFrom | default dict) -}}
+{{- end -}}
+{{- range .envFrom -}}
+{{- $sources = append $sources . -}}
+{{- end -}}
+{{- end -}}
 {{- range $c.extraVolumes -}}
 {{- $sources = concat $sources (list .) (((.projected | default dict).sources) | default list) -}}
 {{- end -}}
 {{- $needed := list -}}
 {{- range $source := $sources -}}
-{{- range $key, $kind := dict "secretKeyRef" "Secret" "secret" "Secret" "configMapKeyRef" "ConfigMap" "configMap" "ConfigMap" -}}
+{{- range $key, $kind := dict "secretKeyRef" "Secret" "secretRef" "Secret" "secret" "Secret" "configMapKeyRef" "ConfigMap" "configMapRef" "ConfigMap" "configMap" "ConfigMap" -}}
 {{- $ref := get $source $key -}}
 {{- if and (kindIs "map" $ref) (ne (toString (get (ternary $ref dict (kindIs "map" $ref)) "optional")) "true") -}}
 {{- $needed = append $needed (printf "%s %s" $kind ($ref.name | default $ref.secretName)) -}}
