@@ -30,7 +30,12 @@ func (c *Client) attempt() (context.Context, time.Duration, context.CancelFunc) 
 	}
 	if !c.deadline.IsZero() {
 		left := time.Until(c.deadline)
-		wait = min(wait, left/4)
+		share := left / 4
+		if left >= 3*time.Second {
+			// It is told in whole seconds, and a disk has moments of one.
+			share = max(share, time.Second)
+		}
+		wait = min(wait, share)
 		timeout = min(timeout, max(left/2, 250*time.Millisecond))
 	}
 	ctx, cut := context.WithCancelCause(c.drain)

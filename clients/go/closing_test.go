@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -212,6 +213,31 @@ func TestAClosingClientDoesNotWaitForSlowStorage(t *testing.T) {
 		t.Error(err)
 	}
 	if s := c.Stats(); s.Unconfirmed != 10 {
+		t.Errorf("stats are %+v", s)
+	}
+}
+
+func TestAClosingClientHasItsRecordsConfirmedByADiskThatHadAMoment(t *testing.T) {
+	f := startFake(t)
+	var moment sync.Once
+	f.set(func(w http.ResponseWriter, r request) bool {
+		moment.Do(func() { time.Sleep(1500 * time.Millisecond) })
+		if r.prefer != "" {
+			return false
+		}
+		reply(w, 202, map[string]any{"accepted": len(r.lines), "rejected_count": 0, "rejected": []rejection{}})
+		return true
+	})
+	c := start(t, Options{URL: f.URL}, quick())
+	audit(t, c, 0, 5)
+	eventually(t, "the first request", func() bool { return len(f.all()) == 1 })
+	audit(t, c, 5, 10)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	defer cancel()
+	if err := c.Shutdown(ctx); err != nil {
+		t.Error(err)
+	}
+	if s := c.Stats(); s.Stored != 10 || s.Unconfirmed != 0 {
 		t.Errorf("stats are %+v", s)
 	}
 }
