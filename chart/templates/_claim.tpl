@@ -51,7 +51,7 @@ refused. The claim itself remembers it, by an annotation.
   {{- $size := $spec.resources.requests.storage -}}
   {{- if and .wanted .root.Values.optional.storage.sqlite.persistence.size -}}
     {{- $asked := include "agenttier.size" .root -}}
-    {{- if gt (include "agenttier.guards.bytes" $asked | float64) (include "agenttier.guards.bytes" $size | float64) -}}
+    {{- if gt (include "agenttier.quantity-bytes" $asked | float64) (include "agenttier.quantity-bytes" $size | float64) -}}
       {{- $size = $asked -}}
     {{- end -}}
   {{- end -}}

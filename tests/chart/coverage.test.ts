@@ -63,20 +63,22 @@ it('has a failing unit test for every message of the guards', async () => {
 
   // Every message gets a number and loses its words, so each test that waits for it fails and prints
   // the number.
-  const file = join(directory, 'chart/templates/_guards.tpl');
-  const template = await readFile(file, 'utf8');
-  let count = 0;
+  const guards = join(directory, 'chart/templates/guards');
   const messages: string[] = [];
-  const numbered = template.replaceAll(
-    /include "agenttier\.refuse" \(list \$g (?:\(printf )?"([^"]+)".*\) -}}/g,
-    (_, message: string) => {
-      messages.push(message);
-      count += 1;
-      return `include "agenttier.refuse" (list $g "message-${count}.") -}}`;
-    },
-  );
-  expect(count).toBe(template.split('include "agenttier.refuse"').length - 1);
-  await writeFile(file, numbered);
+  let calls = 0;
+  for (const name of await readdir(guards)) {
+    const template = await readFile(join(guards, name), 'utf8');
+    const numbered = template.replaceAll(
+      /include "agenttier\.refuse" \(list \$g (?:\(printf )?"([^"]+)".*\) -}}/g,
+      (_, message: string) => {
+        messages.push(message);
+        return `include "agenttier.refuse" (list $g "message-${messages.length}.") -}}`;
+      },
+    );
+    calls += template.split('include "agenttier.refuse"').length - 1;
+    await writeFile(join(guards, name), numbered);
+  }
+  expect(messages.length).toBe(calls);
 
   const args = [
     '--file',

@@ -53,7 +53,7 @@ it('has defaults that the schema takes', () => {
 });
 
 it('admits by the schema exactly the near misses that the guards explain', async () => {
-  const guards = await read('templates/_guards.tpl');
+  const guards = await read('templates/guards/_names.tpl');
   const table = /define "agenttier\.guards\.near-misses" -}}\n([^{]+)/.exec(guards)?.[1] ?? '';
   const rows = Object.entries(parse(table) as Record<string, string>);
   const nearMisses = leaves(schema)
