@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Left } from '../recorder/submission.ts';
 import type { Log } from '../telemetry/log.ts';
 
 /** What a shutdown is made of. */
@@ -9,9 +10,9 @@ export interface ShutdownParts {
    * Refuses records from now on (503, while the listener stays), commits what is queued until the
    * signal aborts, and closes the store.
    *
-   * @returns how many records were left
+   * @returns what was left
    */
-  readonly drain: (signal: AbortSignal) => Promise<number>;
+  readonly drain: (signal: AbortSignal) => Promise<Left>;
   /** Lets answers that are ready reach their callers; resolves within a moment. */
   readonly finishAnswers: () => Promise<void>;
   readonly log: Log;
@@ -25,7 +26,7 @@ const LOOK_MS = 25;
 const RESERVE_MS = 1_000;
 
 export interface Ended {
-  /** 0 when all that was accepted is safe, else 1. */
+  /** 0 when all that was accepted is safe, and lies as it should; else 1. */
   readonly code: 0 | 1;
   /** False when the store had to be left in the middle of something. */
   readonly clean: boolean;
@@ -50,13 +51,18 @@ export async function shutdown(parts: ShutdownParts, graceMs: number): Promise<E
   }
   const deadline = graceMs - Math.min(RESERVE_MS, graceMs / 4);
   const signal = AbortSignal.timeout(Math.max(0, Math.round(deadline - elapsed())));
-  const left = await parts.drain(signal);
+  const { records: left, fault: reason } = await parts.drain(signal);
   const clean = !signal.aborted;
   while (elapsed() < deadline && parts.idleMs() < IDLE_MS) await sleep(LOOK_MS);
   await parts.finishAnswers();
 
   const seconds = Number((elapsed() / 1_000).toFixed(3));
-  if (left === 0) log.info({ seconds }, 'nothing is left behind, ending');
-  else log.error({ left, seconds }, 'the grace is over, ending with records left behind');
-  return { code: left === 0 ? 0 : 1, clean };
+  if (left > 0) {
+    log.error({ left, reason, seconds }, 'the grace is over, ending with records left behind');
+  } else if (reason !== undefined) {
+    log.error({ reason, seconds }, 'nothing is lost, but the store did not close in order, ending');
+  } else {
+    log.info({ seconds }, 'nothing is left behind, ending');
+  }
+  return { code: left === 0 && reason === undefined ? 0 : 1, clean };
 }

@@ -19,7 +19,7 @@ import {
   type Schedule,
 } from './schedule.ts';
 import { type Failures, isCalling, type RecorderState } from './state.ts';
-import type { StorageStatus, Submitted } from './submission.ts';
+import type { Left, StorageStatus, Submitted } from './submission.ts';
 
 export interface RecorderOptions {
   readonly store: Store;
@@ -108,7 +108,7 @@ export class Recorder {
   /** Ends the watch. */
   readonly #watching = new AbortController();
   #isClosing = false;
-  #closing: Promise<number> | undefined;
+  #closing: Promise<Left> | undefined;
   /** Set when the loop must not begin another call. */
   #stopped = false;
 
@@ -225,9 +225,9 @@ export class Recorder {
    * includes rows that may yet reach the disk. Resolves soon after the signal whatever the store
    * does, and never rejects; every promise given out by {@link submit} is resolved by then.
    *
-   * @returns how many records were left; the next call answers the first one's promise
+   * @returns what was left; the next call answers the first one's promise
    */
-  close(signal: AbortSignal): Promise<number> {
+  close(signal: AbortSignal): Promise<Left> {
     this.#closing ??= this.#close(signal);
     return this.#closing;
   }
@@ -419,7 +419,7 @@ export class Recorder {
     return this.#clock.now() - this.#provedAt >= this.#schedule.probeAfterMs;
   }
 
-  async #close(signal: AbortSignal): Promise<number> {
+  async #close(signal: AbortSignal): Promise<Left> {
     this.#isClosing = true;
     this.#wake?.();
     const aborted = whenAborted(signal);
@@ -430,24 +430,26 @@ export class Recorder {
 
     // A call that still hangs may return while the store closes; its rows count as they ended.
     const patience = new AbortController();
-    const grace = aborted.then(() =>
-      this.#clock.sleep(this.#schedule.closeStoreMs, patience.signal),
-    );
-    await Promise.race([this.#closeStore(signal), grace]);
+    const grace = aborted
+      .then(() => this.#clock.sleep(this.#schedule.closeStoreMs, patience.signal))
+      .then(() => 'the store does not end');
+    const fault = await Promise.race([this.#closeStore(signal), grace]);
     patience.abort();
 
-    const left = this.ledger.queuedRecords;
+    const records = this.ledger.queuedRecords;
     this.#backlog.abandon();
     this.#backlog.tell();
     this.#enter('closed');
-    return left;
+    return fault === undefined ? { records } : { records, fault };
   }
 
-  async #closeStore(signal: AbortSignal): Promise<void> {
+  /** @returns what is not in order */
+  async #closeStore(signal: AbortSignal): Promise<string | undefined> {
     try {
       await this.#store.close(signal);
+      return undefined;
     } catch (error) {
-      this.#log.error({ reason: describeFailure(error) }, 'the store did not close cleanly');
+      return describeFailure(error);
     }
   }
 }

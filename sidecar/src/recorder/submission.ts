@@ -40,6 +40,14 @@ export type RejectReason = 'invalid' | 'no_room' | 'exceeds_queue' | 'closing';
 /** Why a record was lost after it: refused by the database, left at close, or the no-op's. */
 export type DropReason = 'refused' | 'closed' | 'noop';
 
+/** What a recorder leaves behind at its end. */
+export interface Left {
+  /** Records that were in memory alone. */
+  readonly records: number;
+  /** What is not in order with what the store holds, though nothing of it is lost. */
+  readonly fault?: string;
+}
+
 /** The state of storage, for /readyz. */
 export interface StorageStatus {
   readonly storage: 'noop' | 'up' | 'down';

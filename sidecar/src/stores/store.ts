@@ -62,6 +62,9 @@ export interface Store {
   /**
    * Releases everything. May be called in any state and twice; does not wait longer than the
    * signal allows.
+   *
+   * @throws StoreError when what is durable did not come to lie as it does after a clean end: what
+   * whoever copies or moves it now has to know
    */
   close(signal: AbortSignal): Promise<void>;
 }

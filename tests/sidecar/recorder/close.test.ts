@@ -16,7 +16,7 @@ describe('closing', () => {
     const late = recorder.submit(AUDIT_EVENT, rows('late-1', 'late-2'), true);
     expect(late).toEqual({ outcome: 'closing', retryAfterSeconds: 1 });
     expect(recorder.ledger.rejected.closing).toEqual([2, 0, 0]);
-    expect(await closed).toBe(0);
+    expect(await closed).toEqual({ records: 0 });
     expect(store.closed).toBe(1);
     expect(recorder.status()).toMatchObject({ storage: 'down', reason: 'storage is closed' });
   });
@@ -34,7 +34,7 @@ describe('closing', () => {
       gate.end();
       await settle();
     }
-    expect(await closed).toBe(0);
+    expect(await closed).toEqual({ records: 0 });
     expect(await Promise.all(ends)).toHaveLength(7);
     expect(store.stored.size).toBe(7);
     expect(store.violations).toEqual([]);
@@ -52,7 +52,7 @@ describe('closing', () => {
     expect(store.calls.length - before).toBeGreaterThanOrEqual(8);
     store.answer = () => 'ok';
     await clock.advance(250);
-    expect(await closed).toBe(0);
+    expect(await closed).toEqual({ records: 0 });
     expect(store.stored.has('a')).toBe(true);
   });
 
@@ -67,7 +67,7 @@ describe('closing', () => {
     const closed = recorder.close(grace.signal);
     await clock.advance(5_000);
     grace.abort();
-    expect(await closed).toBe(5);
+    expect(await closed).toEqual({ records: 5 });
     const reason = 'closed';
     expect(await end).toEqual({
       stored: 0,
@@ -97,7 +97,7 @@ describe('closing', () => {
       await settle();
       grace.abort();
       await clock.advance(1_000);
-      expect(await closed).toBe(2);
+      expect(await closed).toEqual({ records: 2, fault: 'the store does not end' });
       expect((await end).dropped).toHaveLength(2);
 
       gate.end();
@@ -121,7 +121,7 @@ describe('closing', () => {
       gate.end();
       await settle();
     };
-    expect(await recorder.close(AbortSignal.abort())).toBe(1);
+    expect(await recorder.close(AbortSignal.abort())).toEqual({ records: 1 });
     expect(recorder.ledger.stored).toEqual([1, 0, 0]);
     expect(recorder.ledger.dropped.closed).toEqual([1, 0, 0]);
     expect(store.violations).toEqual([]);
@@ -140,7 +140,7 @@ describe('closing', () => {
       gate.end();
       await settle();
     }
-    const left = await recorder.close(AbortSignal.abort());
+    const { records: left } = await recorder.close(AbortSignal.abort());
     const { stored, dropped } = await end;
     expect(left).toBeGreaterThan(0);
     expect(stored).toBe(store.stored.size);
@@ -156,14 +156,14 @@ describe('closing', () => {
     recorder.start();
     await clock.advance(10_000);
     const before = store.calls.length;
-    expect(await recorder.close(new AbortController().signal)).toBe(0);
+    expect(await recorder.close(new AbortController().signal)).toEqual({ records: 0 });
     expect(store.calls.length).toBe(before);
   });
 
   it('works on a recorder that was never started', async () => {
     const { recorder, store } = harness();
     const end = settled(recorder.submit(AUDIT_EVENT, rows('a'), true));
-    expect(await recorder.close(new AbortController().signal)).toBe(1);
+    expect(await recorder.close(new AbortController().signal)).toEqual({ records: 1 });
     expect((await end).dropped).toEqual([{ index: 0, reason: 'closed' }]);
     recorder.start();
     await settle();
@@ -180,15 +180,12 @@ describe('closing', () => {
   });
 
   it('survives a store that fails to close, and says so', async () => {
-    const { recorder, store, lines } = harness();
+    const { recorder, store } = harness();
     recorder.start();
     store.closing = async () => {
       throw new StoreError('file is gone');
     };
-    expect(await recorder.close(new AbortController().signal)).toBe(0);
-    expect(lines.at(-1)).toMatchObject({
-      msg: 'the store did not close cleanly',
-      reason: 'file is gone',
-    });
+    const left = await recorder.close(new AbortController().signal);
+    expect(left).toEqual({ records: 0, fault: 'file is gone' });
   });
 });

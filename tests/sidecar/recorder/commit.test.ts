@@ -252,7 +252,7 @@ describe('the accounts', () => {
     expect(submitted).toEqual({ outcome: 'queued' });
     expect(recorder.ledger.dropped.noop).toEqual([4, 0, 0]);
     expect(recorder.queuedBytes).toBe(0);
-    expect(await recorder.close(new AbortController().signal)).toBe(0);
+    expect(await recorder.close(new AbortController().signal)).toEqual({ records: 0 });
     expect(recorder.submit(AUDIT_EVENT, rowsOf(AUDIT_EVENT, ['b']), true).outcome).toBe('closing');
     expect(imbalance(recorder.ledger)).toBeUndefined();
   });

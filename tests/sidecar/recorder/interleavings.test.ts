@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Clock } from '../../../sidecar/src/recorder/clock.ts';
 import { Recorder } from '../../../sidecar/src/recorder/recorder.ts';
-import type { Settled } from '../../../sidecar/src/recorder/submission.ts';
+import type { Left, Settled } from '../../../sidecar/src/recorder/submission.ts';
 import { KINDS } from '../../../sidecar/src/records/kinds.ts';
 import { FakeStore, type Limit, type Outcome } from './support/fake-store.ts';
 import { keptLog } from './support/harness.ts';
@@ -141,13 +141,13 @@ async function run(
     expect(submitted.settled !== undefined).toBe(asked.wait);
   };
 
-  let closed: Promise<number> | undefined;
+  let closed: Promise<Left> | undefined;
   let result: number | undefined;
   const abort = new AbortController();
   const close = () => {
     closed ??= recorder.close(abort.signal);
-    void closed.then((count) => {
-      result = count;
+    void closed.then(({ records }) => {
+      result = records;
     });
   };
   recorder.start();

@@ -138,7 +138,8 @@ describe('a worker that hangs', () => {
     const append = store.append(auditRows('a'));
     append.catch(() => {});
     const start = performance.now();
-    await store.close(AbortSignal.timeout(300));
+    const reason = 'agenttier.db was not closed in order: the grace is over';
+    await expect(store.close(AbortSignal.timeout(300))).rejects.toThrow(reason);
     expect(performance.now() - start).toBeLessThan(3_000);
     await expect(store.append(auditRows('b'))).rejects.toThrow('closed');
     disk(undefined);

@@ -1,5 +1,5 @@
-import { lstat } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { lstat, stat } from 'node:fs/promises';
+import { basename, dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ListQuery, Page } from '../../records/list.ts';
 import type { Rows } from '../../records/rows.ts';
@@ -10,6 +10,7 @@ import { StoreError } from '../store-error.ts';
 import { prepareDatabasePath } from './database-path.ts';
 import { type FileIdentity, isSame } from './files/file-identity.ts';
 import { LockFile } from './lock/lock-file.ts';
+import { LockHeldError } from './lock/lock-held-error.ts';
 import { BEAT_MS } from './lock/lock-verdict.ts';
 import { SharedState } from './lock/shared-state.ts';
 import { readPage, SLICE_MS } from './read-page.ts';
@@ -35,6 +36,13 @@ const MAX_NOTICES = 10;
 /** How long `open` waits for the end of the worker before; then the next attempt does. */
 const RETIRE_MS = 5_000;
 
+/**
+ * How long `close` tries to bring everything into the one file after a failure, and how often. A
+ * volume that is full stays so, and the next start does it as well.
+ */
+const CLOSE_FOR_MS = 5_000;
+const CLOSE_AGAIN_MS = 500;
+
 /** Creates the store that keeps records in a SQLite file. Nothing is touched before `open`. */
 export function sqliteStore(options: SqliteStoreOptions): Store {
   return new SqliteStore(options);
@@ -59,7 +67,8 @@ interface Place {
  * - open: the worker answers, the lock is renewed once a second.
  * - failed: the worker met a failure, or lost its lock or its file, and is ending or has ended; the
  *   lock is kept. `open` waits for its exit and starts another: never two on one file.
- * - ended: after `close`, for good.
+ * - ended: after `close`, for good. A failed worker is replaced once more for that, if one has written
+ *   to the file: what is in the WAL alone would else be missing from whatever is copied then.
  */
 class SqliteStore implements Store {
   readonly driver = 'sqlite';
@@ -80,6 +89,8 @@ class SqliteStore implements Store {
   #wasHung = false;
   #checkInFull = false;
   #ended = false;
+  /** A worker had the file open and did not close it in order. */
+  #isUnclosed = false;
   /** What workers found amiss and dealt with, the last of it: it stays true until the process ends. */
   #notices: readonly string[] = [];
   /** Checkpoints that failed in workers that have ended. */
@@ -186,17 +197,20 @@ class SqliteStore implements Store {
       if (signal.aborted) resolve();
       else signal.addEventListener('abort', () => resolve(), { once: true });
     });
-    await Promise.race([this.#closeInOrder(), aborted]);
+    const late = aborted.then(() => new StoreError('the grace is over'));
+    const failure = await Promise.race([this.#closeInOrder(signal), late]);
     // With the beat the worker's leave to write ends too, within seconds, if it still lives.
     clearInterval(this.#ticker);
     this.#ticker = undefined;
     if (this.#worker?.hasExited === false) {
       this.#worker.end(new StoreError('the store was closed before the worker answered'));
     }
+    if (failure !== undefined && this.#isUnclosed) throw this.#unclosed(failure);
   }
 
-  async #openAnew(): Promise<void> {
-    this.#refuseIfEnded();
+  /** @param toClose the store has ended, and only the end of the file is due */
+  async #openAnew(toClose = false): Promise<void> {
+    if (!toClose) this.#refuseIfEnded();
     await this.#retireWorker();
     const place = await this.#findPlace();
     const former = await place.lock.acquire();
@@ -205,21 +219,60 @@ class SqliteStore implements Store {
       const { host, pid, time: last_beat } = former;
       this.#log.warn({ lock: place.lock.path, host, pid, last_beat }, 'took over a stale lock');
     }
-    this.#refuseIfEnded();
+    if (!toClose) this.#refuseIfEnded();
     this.#ticker ??= setInterval(() => this.#tick(), BEAT_MS).unref();
     await this.#startWorker(place.path);
   }
 
-  async #closeInOrder(): Promise<void> {
+  /** @returns why that failed */
+  async #closeInOrder(signal: AbortSignal): Promise<StoreError | undefined> {
     await this.#opening?.done.catch(() => {});
-    const worker = this.#worker;
-    if (worker?.failure === undefined) {
-      await worker?.request({ op: 'close' }).catch((error: StoreError) => {
-        this.#log.error({ reason: error.reason }, 'the database did not close in order');
-      });
+    const until = performance.now() + CLOSE_FOR_MS;
+    let failure = await this.#closeOnce();
+    while (failure !== undefined && this.#isUnclosed && performance.now() < until) {
+      await sleep(CLOSE_AGAIN_MS, undefined, { signal }).catch(() => {});
+      if (signal.aborted) break;
+      failure = await this.#closeOnce();
     }
-    await worker?.exited;
+    await this.#worker?.exited;
     await this.#place?.lock.release();
+    if (failure !== undefined && !this.#isUnclosed) {
+      this.#log.error({ reason: failure.reason }, 'the database is closed, but not in order');
+    }
+    return failure;
+  }
+
+  async #closeOnce(): Promise<StoreError | undefined> {
+    try {
+      if (this.#worker?.failure !== undefined) {
+        if (!this.#isUnclosed) return undefined;
+        await this.#openAnew(true);
+      }
+      await this.#worker?.request({ op: 'close' });
+      this.#isUnclosed = false;
+      return undefined;
+    } catch (error) {
+      // Then what is in the file is that sidecar's to keep.
+      if (error instanceof LockHeldError) this.#isUnclosed = false;
+      if (await this.#isWalEmpty()) this.#isUnclosed = false;
+      return error instanceof StoreError ? error : new StoreError('unexpected', { cause: error });
+    }
+  }
+
+  async #isWalEmpty(): Promise<boolean> {
+    if (this.#place === undefined) return false;
+    try {
+      return (await stat(`${this.#place.path}-wal`)).size === 0;
+    } catch (error) {
+      return (error as NodeJS.ErrnoException).code === 'ENOENT';
+    }
+  }
+
+  #unclosed({ reason }: StoreError): StoreError {
+    const file = basename(this.#place?.path ?? this.#options.path);
+    return new StoreError(`${file} was not closed in order: ${reason}`, {
+      hint: `${file}-wal beside it may hold records that it does not: keep both together, in a copy too; the next start makes one of them`,
+    });
   }
 
   get #isOpen(): boolean {
@@ -279,6 +332,7 @@ class SqliteStore implements Store {
     this.#worker = worker;
     this.#workersStarted += 1;
     this.#opened = await worker.request({ op: 'open' });
+    this.#isUnclosed = true;
     this.#checkInFull = false;
     const { migrated } = this.#opened;
     if (migrated !== undefined) {

@@ -64,12 +64,9 @@ async function openDatabase(
       }),
     maintain: (idle) => guard.explain(() => database.maintain(idle)),
     close() {
-      try {
-        guard.explain(() => database.close());
-      } finally {
-        // Another sidecar's, once the lock is lost.
-        if (guard.refusal === undefined) removeShmDirectory(path);
-      }
+      guard.explain(() => database.close());
+      // Where that fails, the WAL stays, and what keeps others from deleting it stays as well.
+      removeShmDirectory(path);
     },
   };
 }
