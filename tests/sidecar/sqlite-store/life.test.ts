@@ -7,12 +7,14 @@ import {
   readdirSync,
   renameSync,
   rmSync,
+  statSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { PassThrough } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { AUDIT_EVENT } from '../../../sidecar/src/records/kinds.ts';
 import type { ListQuery } from '../../../sidecar/src/records/list.ts';
@@ -232,6 +234,27 @@ describe('the SQLite store', () => {
     await store.close(soon());
     expect(integrityOf(path)).toBe('ok');
     expect(log.read()).toMatch('was replaced while it was open');
+  });
+
+  it('notices at rest that the file was overwritten in its place', async () => {
+    const path = databasePath();
+    const store = testStore(path);
+    await store.open();
+    await store.append(auditRows('a'));
+    // The next look begins from the file as it is.
+    await until(() => statSync(`${path}-wal`).size === 0);
+    copyFileSync(path, `${path}.backup`);
+    await store.append(auditRows(...Array.from({ length: 500 }, (_, n) => `b${n}`)));
+    await until(() => statSync(`${path}-wal`).size === 0);
+    await sleep(2_500);
+    copyFileSync(`${path}.backup`, path);
+    await until(() => store.complaint?.()?.includes('was overwritten or cut while it was open'));
+    await store.open();
+    expect(store.warnings?.()).toEqual([expect.stringContaining('was replaced while it was open')]);
+    await store.append(auditRows('c'));
+    expect(await storedIds(store)).toEqual(['a', 'c']);
+    await store.close(soon());
+    expect(integrityOf(path)).toBe('ok');
   });
 
   it('moves the WAL into the file once it is idle', async () => {

@@ -50,7 +50,11 @@ export function sqliteStore(options: SqliteStoreOptions): Store {
 
 interface Seen extends FileIdentity {
   readonly isDirectory: boolean;
+  readonly size: number;
+  readonly modifiedMs: number;
 }
+
+type Look = Seen | undefined | 'unknown';
 
 /** What belongs to one path on the disk; symbolic links may lead elsewhere at the next opening. */
 interface Place {
@@ -84,6 +88,8 @@ class SqliteStore implements Store {
   #opening: { readonly since: number; readonly done: Promise<void> } | undefined;
   #ticker: NodeJS.Timeout | undefined;
   #looking = false;
+  /** Of the last look. */
+  #seen: { readonly file: Look; readonly wal: Look } = { file: undefined, wal: undefined };
   #workersStarted = 0;
   #volumeWasLow = false;
   #wasHung = false;
@@ -401,12 +407,16 @@ class SqliteStore implements Store {
     const wal = await look(`${path}-wal`);
     const shm = await look(`${path}-shm`);
     if (opened !== this.#opened) return;
+    const before = this.#seen;
+    this.#seen = { file, wal };
     const isFileThere = file === 'unknown' || isSame(opened.file, file);
     const isWalThere =
       wal === 'unknown' || (opened.wal === undefined ? wal === undefined : isSame(opened.wal, wal));
     const isShmThere = shm === 'unknown' || shm?.isDirectory === true;
-    // The worker still has what is gone, saves what it can, says what is wrong, and ends.
-    if (!isFileThere || !isWalThere || !isShmThere) await this.probe().catch(() => {});
+    const isChanged = changed(before.file, file) || shrunk(before.wal, wal);
+    // The worker knows what it changed itself. It still has what is gone, saves what it can, says what
+    // is wrong, and ends.
+    if (!isFileThere || !isWalThere || !isShmThere || isChanged) await this.probe().catch(() => {});
   }
 
   #watchVolume(volume: Volume): void {
@@ -425,11 +435,21 @@ class SqliteStore implements Store {
 }
 
 /** What lies there; undefined when nothing does, `unknown` where that cannot be told. */
-async function look(path: string): Promise<Seen | undefined | 'unknown'> {
+async function look(path: string): Promise<Look> {
   try {
     const stats = await lstat(path);
-    return { device: stats.dev, inode: stats.ino, isDirectory: stats.isDirectory() };
+    const { dev: device, ino: inode, size, mtimeMs: modifiedMs } = stats;
+    return { device, inode, isDirectory: stats.isDirectory(), size, modifiedMs };
   } catch (error) {
     return (error as NodeJS.ErrnoException).code === 'ENOENT' ? undefined : 'unknown';
   }
+}
+
+function changed(before: Look, now: Look): boolean {
+  if (typeof before !== 'object' || typeof now !== 'object') return false;
+  return before.size !== now.size || before.modifiedMs !== now.modifiedMs;
+}
+
+function shrunk(before: Look, now: Look): boolean {
+  return typeof before === 'object' && typeof now === 'object' && now.size < before.size;
 }

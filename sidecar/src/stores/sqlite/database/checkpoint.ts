@@ -31,6 +31,13 @@ export type Checkpointed = 'not_due' | 'done' | 'incomplete' | 'failed';
 
 type Mode = 'PASSIVE' | 'TRUNCATE';
 
+/** Called around each checkpoint. */
+export interface Around {
+  /** Throws where none may be made. */
+  before(): void;
+  after(): void;
+}
+
 interface WalState {
   /** Frames in the WAL since it last began anew. */
   readonly frames: number;
@@ -49,6 +56,7 @@ export class Checkpointer {
   readonly #connection: Connection;
   readonly #now: () => number;
   readonly #space: () => Space;
+  readonly #around: Around;
   readonly #look: Statement;
   /** One holds a page, of 4 KiB in our files, of up to 64 in others'. */
   readonly #frameBytes: number;
@@ -72,10 +80,11 @@ export class Checkpointer {
    *   next attempt away for as long, and the WAL growing
    * @param space of the volume; what it throws does not matter
    */
-  constructor(connection: Connection, now: () => number, space: () => Space) {
+  constructor(connection: Connection, now: () => number, space: () => Space, around: Around) {
     this.#connection = connection;
     this.#now = now;
     this.#space = space;
+    this.#around = around;
     // NOOP tells the state without moving anything.
     this.#look = connection.prepare('PRAGMA wal_checkpoint(NOOP)');
     const pageBytes = Number(readValue(connection, 'PRAGMA page_size'));
@@ -145,8 +154,10 @@ export class Checkpointer {
     }
   }
 
+  /** @throws what {@link Around.before} throws */
   #checkpoint(mode: Mode): Checkpointed {
     this.failure = undefined;
+    this.#around.before();
     try {
       const statement = this.#connection.prepare(`PRAGMA wal_checkpoint(${mode})`);
       try {
@@ -154,6 +165,7 @@ export class Checkpointer {
         this.pendingFrames = frames - moved;
       } finally {
         statement.finalize();
+        this.#around.after();
       }
     } catch (error) {
       return this.#failed('failed', error);

@@ -1,5 +1,5 @@
 import { constants } from 'node:fs';
-import { dirname } from 'node:path';
+import { basename, dirname } from 'node:path';
 import type { ListQuery } from '../../../records/list.ts';
 import type { Rows } from '../../../records/rows.ts';
 import type { Appended } from '../../store.ts';
@@ -13,10 +13,12 @@ import { DatabaseError } from './database-error.ts';
 import { type Slice, SliceReader } from './list/slice.ts';
 import type { Migrated } from './migrations.ts';
 import { closeQuietly, type DatabaseOptions, type OpenedFile, openFile } from './opening.ts';
+import { OwnFiles, type Touched } from './own-files.ts';
 import { sizeOf } from './quarantine.ts';
 import { databaseError, isCorruption } from './result-codes.ts';
 import { sameContent } from './same-content.ts';
-import type { WalOwner } from './wal-owner.ts';
+import type { Seal } from './seal.ts';
+import { NO_FILE, type WalOwner } from './wal-owner.ts';
 
 const TO_READ: OpenMode = { writable: false, create: false, exclusive: false, permissions: 0 };
 
@@ -48,6 +50,9 @@ export class Database {
   /** Of the file for reading, whatever becomes of its name. */
   readonly #handle: FileHandle;
   readonly #connection: Connection;
+  readonly #seal: Seal;
+  readonly #own: OwnFiles;
+  readonly #onNotice: ((notice: string) => void) | undefined;
   readonly #appender: Appender;
   readonly #slices: SliceReader;
   readonly #checkpointer: Checkpointer;
@@ -79,22 +84,50 @@ export class Database {
     this.#files = options.files;
     this.#walOwner = options.walOwner;
     this.#connection = connection;
+    this.#seal = opened.seal;
+    this.#onNotice = options.onNotice;
     this.#appender = new Appender(connection);
     this.#slices = new SliceReader(connection);
     this.#now = options.now ?? Date.now;
+    this.wal = connection.log;
+    this.#handle = this.#files.open(this.path, TO_READ);
+    this.#own = this.#openOwn();
     this.#checkpointer = new Checkpointer(
       connection,
       options.monotonic ?? (() => performance.now()),
       () => this.#files.space(this.path),
+      {
+        before: () => this.#requireUntouched(this.#own.touched()),
+        after: () => this.#own.checkpointed(),
+      },
     );
-    // What an earlier process wrote to the WAL and did not live to sync reads as stored. Before a
-    // record is called a duplicate of it, it has to reach the disk.
-    this.#emptyWal();
-    this.wal = connection.log;
-    this.#handle = this.#files.open(this.path, TO_READ);
-    if (isSame(this.file, identityOf(this.#files.stat(this.#handle)))) return;
-    this.#files.close(this.#handle);
-    throw this.#replaced();
+    try {
+      // What an earlier process wrote to the WAL and did not live to sync reads as stored. Before a
+      // record is called a duplicate of it, it has to reach the disk.
+      this.#emptyWal();
+      if (!isSame(this.file, this.#identityAt(this.path))) throw this.#replaced();
+    } catch (error) {
+      this.#own.close();
+      throw error;
+    }
+  }
+
+  /** Opens the files that the connection has open, for reading. */
+  #openOwn(): OwnFiles {
+    let wal: FileHandle | undefined;
+    try {
+      if (this.wal !== undefined) wal = this.#files.open(`${this.path}-wal`, TO_READ);
+      const own = new OwnFiles(this.#files, this.#handle, wal);
+      const isOurs = (handle: FileHandle, file: FileIdentity | undefined) =>
+        file !== undefined && isSame(file, identityOf(this.#files.stat(handle)));
+      if (isOurs(this.#handle, this.file) && (wal === undefined || isOurs(wal, this.wal)))
+        return own;
+      throw this.#replaced();
+    } catch (error) {
+      this.#files.close(this.#handle);
+      if (wal !== undefined) this.#files.close(wal);
+      throw error;
+    }
   }
 
   /**
@@ -103,7 +136,13 @@ export class Database {
    * Those whose event_id is stored already, or stands twice in the batch, change nothing.
    */
   append(rows: Rows): Appended {
-    const appended = this.#do('append', () => this.#appender.append(rows), true);
+    const append = () => {
+      this.#requireUntouched(this.#own.touched());
+      const appended = this.#appender.append(rows);
+      this.#requireUntouched(this.#own.committed());
+      return appended;
+    };
+    const appended = this.#do('append', append, true);
     this.#requireInPlace();
     this.#checkpointer.backstop();
     return appended;
@@ -141,6 +180,7 @@ export class Database {
    */
   probe(): void {
     this.#do('write', () => {
+      this.#requireUntouched(this.#own.touched());
       this.#appender.rehearse(trialRows(this.#now()));
       this.#requireInPlace();
       this.#refuseWithoutWal();
@@ -170,7 +210,6 @@ export class Database {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    this.#files.close(this.#handle);
     try {
       if (!this.#connection.sound) {
         throw new DatabaseError(`cannot close ${this.path} in order: a call to the disk failed`);
@@ -181,6 +220,8 @@ export class Database {
     } catch (error) {
       closeQuietly(this.#connection);
       throw databaseError(`close ${this.path}`, error);
+    } finally {
+      this.#own.close();
     }
   }
 
@@ -199,8 +240,9 @@ export class Database {
    * first, through the handles that are open, and nothing is lost.
    */
   #requireInPlace(): void {
-    if (!isSame(this.file, this.#identityAt(this.path))) {
-      this.#giveWalToCopy();
+    const there = this.#identityAt(this.path);
+    if (!isSame(this.file, there)) {
+      if (!this.#giveWalToCopy()) this.#tellOfLoss(there);
       throw this.#replaced();
     }
     if (this.#walIsGone) return;
@@ -210,25 +252,71 @@ export class Database {
     this.#walIsGone = true;
   }
 
+  /**
+   * Nothing is moved into a file that somebody else has written to, nor out of a WAL.
+   *
+   * @throws DatabaseError for which the whole file is checked before its next use
+   */
+  #requireUntouched(touched: Touched | undefined): void {
+    if (touched === undefined) return;
+    // One that has lost its lock while it was frozen sees the changes of the next sidecar.
+    this.#seal.check();
+    this.#seal.closed = true;
+    const name = basename(this.path);
+    if (touched === 'database') {
+      if (this.#walOwner !== undefined) this.#walOwner.file = NO_FILE;
+      this.#tellOfLoss(this.file);
+      throw new DatabaseError(`${this.path} was overwritten or cut while it was open`, {
+        corrupt: true,
+        hint: 'stop the sidecar before the file is replaced; what it is now is opened anew',
+      });
+    }
+    this.#onNotice?.(
+      `${name}-wal was overwritten or cut by another program while it was open: what was committed ` +
+        `since the last checkpoint may be lost to ${name}; leave what lies beside it alone`,
+    );
+    throw new DatabaseError(`${this.path}-wal was overwritten or cut while it was open`, {
+      corrupt: true,
+      hint: 'leave what lies beside the file alone; it is opened anew',
+    });
+  }
+
   #replaced(): DatabaseError {
     return new DatabaseError(`${this.path} was deleted or replaced while it was open`, {
       hint: 'stop the sidecar before the file is moved; it is opened anew',
     });
   }
 
-  /** To a file of the same content, which was put in this one's place, the WAL belongs as well. */
-  #giveWalToCopy(): void {
-    if (this.#walOwner === undefined) return;
+  #tellOfLoss(there: FileIdentity | undefined): void {
+    // Of a WAL that is left, the next opening tells, with what becomes of it.
+    if (this.#own.walBytes > 0) return;
+    const name = basename(this.path);
+    this.#onNotice?.(
+      there === undefined
+        ? `${name} was deleted while it was open: a new one is begun, without the records of the former`
+        : `${name} was replaced while it was open: of the records of the former, those are there that the new one has`,
+    );
+  }
+
+  /**
+   * To a file of the same content, which was put in this one's place, the WAL belongs as well.
+   *
+   * @returns whether it is one
+   */
+  #giveWalToCopy(): boolean {
+    if (this.#walOwner === undefined) return false;
     try {
       const there = this.#files.open(this.path, TO_READ);
       try {
-        if (!sameContent(this.#files, this.#handle, there)) return;
+        if (!sameContent(this.#files, this.#handle, there)) return false;
         this.#walOwner.file = identityOf(this.#files.stat(there));
+        return true;
       } finally {
         this.#files.close(there);
       }
     } catch {
       // Nothing is there, or it cannot be read.
+      return false;
     }
   }
 

@@ -41,6 +41,8 @@ export interface DatabaseOptions {
 
 export interface OpenedFile {
   readonly connection: Connection;
+  /** Closed, it keeps the connection from changing anything. */
+  readonly seal: Seal;
   /** What was done to the file; undefined when it was up to date. */
   readonly migrated: Migrated | undefined;
 }
@@ -131,7 +133,7 @@ async function prepare(options: OwnedOptions): Promise<OpenedFile> {
         `${unreadable} adopted rows have a ts that is no RFC 3339 time: lists may misplace them, and leave out those where it is NULL`,
       );
     }
-    return { connection, migrated };
+    return { connection, seal, migrated };
   } catch (error) {
     seal.closed = isCorruption(error);
     closeQuietly(connection);

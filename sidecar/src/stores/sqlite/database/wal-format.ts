@@ -28,6 +28,11 @@ export function walHeader(bytes: Buffer): WalHeader | undefined {
     : undefined;
 }
 
+/** Whether a WAL begins with these four bytes. */
+export function isWalMagic(bytes: Buffer): boolean {
+  return (bytes.readUInt32BE(0) | 1) === MAGIC;
+}
+
 export function isPageSize(bytes: number): boolean {
   return bytes >= 512 && bytes <= 65_536 && (bytes & (bytes - 1)) === 0;
 }

@@ -8,6 +8,9 @@ export type Companion = (typeof COMPANIONS)[number];
 /** `none` was there; undefined where nobody knows. */
 export type LastSeen = FileIdentity | 'none' | undefined;
 
+/** Of no file: what lies at the path now is not what the WAL belongs to, though it may be the same file. */
+export const NO_FILE: FileIdentity = { device: 0, inode: -2 };
+
 /**
  * Which file the WAL and the journal at the database's path belong to, remembered from one connection
  * of a process to the next, failed ones included. SQLite would write the pages of one file into another
