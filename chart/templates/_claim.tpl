@@ -9,7 +9,7 @@ default, and saying that later would make a rollback to the first revision take 
 refused. The claim itself remembers it, by an annotation.
 */}}
 {{- define "agenttier.claim" -}}
-  {{- $wanted := and (include "agenttier.mounted-claim" .) (not .Values.optional.storage.sqlite.persistence.existingClaim) -}}
+  {{- $wanted := include "agenttier.mounts-own-claim" . -}}
   {{- $live := include "agenttier.live-claim" . | fromYaml -}}
   {{- if and $live (include "agenttier.is-ours" (dict "root" . "object" $live)) -}}
     {{- if not $live.metadata.deletionTimestamp -}}
@@ -17,6 +17,24 @@ refused. The claim itself remembers it, by an annotation.
     {{- end -}}
   {{- else if $wanted -}}
     {{- include "agenttier.new-claim" . -}}
+  {{- end -}}
+{{- end -}}
+
+{{/* Whether the Pod mounts the chart's own claim, as such: one that existingClaim names is the user's, whoever made it. */}}
+{{- define "agenttier.mounts-own-claim" -}}
+  {{- if and (include "agenttier.mounted-claim" .) (not .Values.optional.storage.sqlite.persistence.existingClaim) -}}
+    true
+  {{- end -}}
+{{- end -}}
+
+{{/*
+Whether Helm leaves the claim when the release goes. retain=false is about the claim in use: of one that is only
+still there, with storage off or elsewhere, nobody thinks at an uninstall; and one that existingClaim names is kept
+whatever else is said.
+*/}}
+{{- define "agenttier.keeps-claim" -}}
+  {{- if or .Values.optional.storage.sqlite.persistence.retain (not (include "agenttier.mounts-own-claim" .)) -}}
+    true
   {{- end -}}
 {{- end -}}
 

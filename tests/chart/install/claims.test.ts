@@ -2,7 +2,7 @@ import { expect, it, vi } from 'vitest';
 import { helms } from '../support/chart.ts';
 import { useControlPlane } from '../support/control-plane.ts';
 import { Release } from '../support/release.ts';
-import { expectState, off, sqlite } from '../support/state.ts';
+import { expectState, off, postgres, sqlite } from '../support/state.ts';
 
 const plane = useControlPlane();
 const size = 'optional.storage.sqlite.persistence.size';
@@ -42,6 +42,37 @@ it.concurrent.for(helms)(
     await release.upgrade(helm, values);
     await release.helm(helm, 'uninstall', release.name);
     // Its Pods have no node, so nothing protects it.
+    await vi.waitFor(async () => expect(await release.claim()).toBeUndefined(), 60_000);
+  },
+);
+
+it.concurrent.for(helms)(
+  'keeps it all the same when it is named as the claim that exists, with %s',
+  async (helm) => {
+    const release = await Release.create(plane(), `named-${helm}`);
+    const values = [...sqlite.values, 'optional.storage.sqlite.persistence.retain=false'];
+    await release.upgrade(helm, values);
+    const named = 'optional.storage.sqlite.persistence.existingClaim=agenttier-router-storage';
+    await release.upgrade(helm, [...values, named]);
+    await expectState(release, sqlite);
+    const said = await release.helm(helm, 'uninstall', release.name);
+    expect(said).toContain('[PersistentVolumeClaim] agenttier-router-storage');
+    expect((await release.claim()).metadata.deletionTimestamp).toBeUndefined();
+  },
+);
+
+it.concurrent.for(helms)(
+  'keeps it all the same where the history is elsewhere when the release goes, with %s',
+  async (helm) => {
+    const release = await Release.create(plane(), `left-${helm}`);
+    const retain = 'optional.storage.sqlite.persistence.retain=false';
+    await release.upgrade(helm, [...sqlite.values, retain]);
+    await release.upgrade(helm, [...postgres.values, retain]);
+    await release.helm(helm, 'uninstall', release.name);
+    expect((await release.claim()).metadata.deletionTimestamp).toBeUndefined();
+    // Back in use it goes with the release.
+    await release.upgrade(helm, [...sqlite.values, retain]);
+    await release.helm(helm, 'uninstall', release.name);
     await vi.waitFor(async () => expect(await release.claim()).toBeUndefined(), 60_000);
   },
 );
