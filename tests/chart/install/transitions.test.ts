@@ -93,6 +93,24 @@ it.concurrent.for<Helm>(['helm3', 'helm4'])(
   },
 );
 
+// As the README and the notes stop the Router and start it again.
+it.concurrent.for<Helm>(['helm3', 'helm4'])(
+  'starts a stopped Router without a number that later upgrades keep, with %s',
+  async (helm) => {
+    const release = await Release.create(plane(), `stopped-${helm}`);
+    const flag = '--reset-then-reuse-values';
+    await release.upgrade(helm, sqlite.values);
+    const said = await release.upgrade(helm, ['router.replicas=0'], flag);
+    expect((await release.deployment()).spec.replicas).toBe(0);
+    const start = /THE ROUTER IS STOPPED.*\n.*--set (\S+)$/m.exec(said)?.[1] ?? 'none';
+    await release.upgrade(helm, [start], flag);
+    await expectState(release, sqlite);
+    await release.upgrade(helm, postgres.values, flag);
+    await expectState(release, postgres);
+    await release.upgrade(helm, ['router.autoscaling.enabled=true'], flag);
+  },
+);
+
 it('would refuse a Pod that is not restricted', async () => {
   const { client } = plane();
   await Release.create(plane(), 'restricted');

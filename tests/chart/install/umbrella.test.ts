@@ -35,6 +35,16 @@ it.concurrent.for(helms)('upgrades two copies in one release, with %s', async (h
   expect(notes).not.toContain('--set optional');
   expect(await release.claim('both-router-storage')).toBeDefined();
   expect(await release.claim('second-router-storage')).toBeDefined();
+
+  // A stopped Router starts by the value that its notes name, from below the alias too.
+  for (const [value, number] of Object.entries({ 0: 0, null: 1 })) {
+    await release.helm(
+      helm,
+      ...['upgrade', release.name, parent, '--disable-openapi-validation'],
+      ...['--reset-then-reuse-values', '--set', `agenttier.router.replicas=${value}`],
+    );
+    expect((await release.deployment()).spec.replicas).toBe(number);
+  }
 });
 
 it.concurrent.for(helms)('upgrades beside the whole of AgentTier, with %s', async (helm) => {
