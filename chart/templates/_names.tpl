@@ -87,12 +87,17 @@ annotations:
 {{- end -}}
 {{- end -}}
 
+{{/* What short names of images are resolved against. */}}
+{{- define "agenttier.registry" -}}
+{{- (.Values.global).registry | default "ghcr.io/agenttier" | trimSuffix "/" -}}
+{{- end -}}
+
 {{/* A repository: a short name is resolved against global.registry. Takes (root, repository). */}}
 {{- define "agenttier.repository" -}}
 {{- if contains "/" .repository -}}
 {{- .repository -}}
 {{- else -}}
-{{- printf "%s/%s" ((.root.Values.global).registry | default "ghcr.io/agenttier" | trimSuffix "/") .repository -}}
+{{- printf "%s/%s" (include "agenttier.registry" .root) .repository -}}
 {{- end -}}
 {{- end -}}
 

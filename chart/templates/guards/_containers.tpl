@@ -99,10 +99,23 @@
     {{- $seen = append $seen $secret.name -}}
   {{- end -}}
   {{- $part := `[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*` -}}
-  {{- $repository := printf `^(([a-zA-Z0-9.-]+|\[[0-9a-fA-F:]+\])(:[0-9]+)?/)?%s(/%s)*$` $part $part -}}
+  {{- $host := `([a-zA-Z0-9.-]+|\[[0-9a-fA-F:]+\])(:[0-9]+)?` -}}
+  {{- /* Told of once, and not as a fault of each image that is resolved against it. */ -}}
+  {{- $registry := include "agenttier.registry" $g.root -}}
+  {{- $resolved := list -}}
   {{- range $path, $image := $images -}}
-    {{- if not (regexMatch $repository (include "agenttier.repository" (dict "root" $g.root "repository" $image.repository))) -}}
-      {{- include "agenttier.refuse" (list $g (printf "%s.repository is %s, which with its registry (global.registry for a name without a slash) is no repository of images: the image could not be pulled. Write it as registry.example.com:5000/team/name, in lower case, without a scheme, and put a tag into %s.tag." $path (include "agenttier.guards.shown" $image.repository) $path)) -}}
+    {{- if not (contains "/" $image.repository) -}}
+      {{- $resolved = append $resolved (printf "%s.repository" $path) -}}
+    {{- end -}}
+  {{- end -}}
+  {{- if and $resolved (not (regexMatch (printf `^%s(/%s)*$` $host $part) $registry)) -}}
+    {{- $scheme := regexFind `^[a-z]+://` $registry -}}
+    {{- include "agenttier.refuse" (list $g (printf "global.registry is %s%s, which is no registry of images, and what has a short name could not be pulled from it (%s). Write it as registry.example.com:5000 or registry.example.com/team, in lower case and without a scheme." $scheme (include "agenttier.guards.shown" (trimPrefix $scheme $registry)) (join ", " $resolved))) -}}
+  {{- end -}}
+  {{- $repository := printf `^(%s/)?%s(/%s)*$` $host $part $part -}}
+  {{- range $path, $image := $images -}}
+    {{- if not (regexMatch $repository $image.repository) -}}
+      {{- include "agenttier.refuse" (list $g (printf "%s.repository is %s, which is no repository of images: the image could not be pulled. Write it as registry.example.com:5000/team/name, in lower case, without a scheme, and put a tag into %s.tag." $path (include "agenttier.guards.shown" $image.repository) $path)) -}}
     {{- end -}}
     {{- if not (regexMatch `^([a-zA-Z0-9_][a-zA-Z0-9_.-]{0,127}(@sha256:[0-9a-f]{64})?)?$` ($image.tag | default "")) -}}
       {{- include "agenttier.refuse" (list $g (printf "%s.tag is %s, which is no tag of an image: it could not be pulled. Write it as v1.2.3, or with its digest as v1.2.3@sha256:..." $path (include "agenttier.guards.shown" $image.tag))) -}}
