@@ -50,8 +50,14 @@
         {{- end -}}
       {{- end -}}
     {{- else -}}
-      {{- $owner := get ($live.metadata.annotations | default dict) "meta.helm.sh/release-name" -}}
-      {{- include "agenttier.refuse" (list $g (printf "the claim %s is there already and is not of release %s (%s): Helm would refuse to take it over. Set optional.storage.sqlite.persistence.existingClaim=%s to use it as it is, or fullnameOverride to have another one." $name $root.Release.Name (ternary (printf "it is of release %s" $owner) "Helm did not make it" (ne (toString $owner) "")) $name)) -}}
+      {{- $annotations := $live.metadata.annotations | default dict -}}
+      {{- $owner := get $annotations "meta.helm.sh/release-name" -}}
+      {{- $from := get $annotations "meta.helm.sh/release-namespace" | default "unknown" -}}
+      {{- $whose := ternary (printf "it is of release %s in namespace %s" $owner $from) "Helm did not make it" (ne (toString $owner) "") -}}
+      {{- /* As a move to another namespace leaves it, by a backup tool or by hand. */ -}}
+      {{- $move := printf "Take it over, if that release is gone (kubectl annotate pvc %s -n %s meta.helm.sh/release-namespace=%s --overwrite), set" $name $namespace $namespace -}}
+      {{- $isMoved := and (eq (toString $owner) $root.Release.Name) (ne $from $namespace) -}}
+      {{- include "agenttier.refuse" (list $g (printf "the claim %s is there already and is not of release %s in namespace %s (%s): Helm would refuse to take it over. %s optional.storage.sqlite.persistence.existingClaim=%s to use it as it is, or fullnameOverride to have another one." $name $root.Release.Name $namespace $whose (ternary $move "Set" $isMoved) $name)) -}}
     {{- end -}}
   {{- else if and $p.existingClaim $name $root.Release.IsUpgrade -}}
     {{- /* Every namespace has this account; where even it is not found there is no cluster to look into. */ -}}

@@ -163,6 +163,31 @@ it.concurrent.for(helms)(
   },
 );
 
+it.concurrent.for(helms)(
+  'takes over a claim that was moved from another namespace by the command of the refusal, with %s',
+  async (helm) => {
+    const release = await Release.create(plane(), `moved-${helm}`);
+    await release.plane.client.create(release.namespace, 'PersistentVolumeClaim', {
+      metadata: {
+        name: 'agenttier-router-storage',
+        labels: { 'app.kubernetes.io/managed-by': 'Helm' },
+        annotations: {
+          'meta.helm.sh/release-name': release.name,
+          'meta.helm.sh/release-namespace': 'before',
+        },
+      },
+      spec: { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Gi' } } },
+    });
+    const refused = release.upgrade(helm, sqlite.values);
+    await expect(refused).rejects.toThrow('it is of release agenttier in namespace before');
+    const message = await refused.catch((error: Error) => error.message);
+    const command = /kubectl (annotate pvc .* --overwrite)/.exec(message)?.[1] ?? '';
+    await release.kubectl(...command.split(' '));
+    await release.upgrade(helm, sqlite.values);
+    await expectState(release, sqlite);
+  },
+);
+
 /** Installs with a class of the test's own and waits until the claim is bound to a volume. */
 async function boundClaim(release: Release, helm: 'helm3' | 'helm4', expandable: boolean) {
   const { client } = release.plane;
