@@ -58,6 +58,13 @@
 {{- end -}}
 {{- end -}}
 
+{{/* A rate as its flag has it, and nothing for no limit. A fraction is a text where --set gives it. */}}
+{{- define "agenttier.rate" -}}
+{{- if float64 . -}}
+{{- include "agenttier.plain" . -}}
+{{- end -}}
+{{- end -}}
+
 {{- define "agenttier.router-args" -}}
 {{- /* Null has taken the chart's default away; an empty text is as it was meant. */ -}}
 {{- $oidc := .Values.auth.oidc -}}
@@ -74,11 +81,11 @@
 {{- end }}
 - {{ printf "--preview-domain=%s" (.Values.networking.previewDomain | default "") | quote }}
 - {{ printf "--ingress-class-name=%s" (.Values.networking.portForwardIngressClass | default "") | quote }}
-{{- with .Values.router.rateLimit.perIPPerSecond }}
-- --ratelimit-per-ip-rate={{ include "agenttier.plain" . }}
+{{- with include "agenttier.rate" .Values.router.rateLimit.perIPPerSecond }}
+- --ratelimit-per-ip-rate={{ . }}
 {{- end }}
-{{- with .Values.router.rateLimit.perUserPerSecond }}
-- --ratelimit-per-user-rate={{ include "agenttier.plain" . }}
+{{- with include "agenttier.rate" .Values.router.rateLimit.perUserPerSecond }}
+- --ratelimit-per-user-rate={{ . }}
 {{- end }}
 {{- range .Values.router.extraArgs }}
 - {{ . | quote }}

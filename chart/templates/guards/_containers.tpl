@@ -68,10 +68,10 @@
   {{- if $values.cors.allowedOrigins -}}
     {{- $_ := set $sets "cors-allowed-origins" "cors.allowedOrigins" -}}
   {{- end -}}
-  {{- if $values.router.rateLimit.perIPPerSecond -}}
+  {{- if include "agenttier.rate" $values.router.rateLimit.perIPPerSecond -}}
     {{- $_ := set $sets "ratelimit-per-ip-rate" "router.rateLimit.perIPPerSecond" -}}
   {{- end -}}
-  {{- if $values.router.rateLimit.perUserPerSecond -}}
+  {{- if include "agenttier.rate" $values.router.rateLimit.perUserPerSecond -}}
     {{- $_ := set $sets "ratelimit-per-user-rate" "router.rateLimit.perUserPerSecond" -}}
   {{- end -}}
   {{- range $i, $arg := $values.router.extraArgs -}}
