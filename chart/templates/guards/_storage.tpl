@@ -121,8 +121,12 @@
       {{- if not $p.enabled -}}
         {{- include "agenttier.refuse" (list $g "optional.storage.sqlite.persistence.existingClaim is set while persistence.enabled=false: the records would go to a volume that ends with the Pod, not to your claim. Set persistence.enabled=true, or leave existingClaim empty.") -}}
       {{- end -}}
-      {{- range $key := ternary (list "size") (list) $sizeSet | concat (ternary (list "storageClassName") (list) (ne (toString (default "" $p.storageClassName)) "")) -}}
-        {{- include "agenttier.refuse" (list $g (printf "optional.storage.sqlite.persistence.%s is set together with existingClaim: the chart makes no claim then, and it would have no effect. Leave it out (change the claim itself), or leave existingClaim empty." $key)) -}}
+      {{- /* An access mode has a default; the other one is known to be set, and a wrong one is told of below. */ -}}
+      {{- $set := dict "size" $sizeSet "storageClassName" (ne (toString (default "" $p.storageClassName)) "") "accessMode" (eq (toString $p.accessMode) "ReadWriteOncePod") -}}
+      {{- range $key, $isSet := $set -}}
+        {{- if $isSet -}}
+          {{- include "agenttier.refuse" (list $g (printf "optional.storage.sqlite.persistence.%s is set together with existingClaim: the chart makes no claim then, and it would have no effect. Leave it out (change the claim itself), or leave existingClaim empty." $key)) -}}
+        {{- end -}}
       {{- end -}}
     {{- end -}}
     {{- $existing := toString ($p.existingClaim | default "") -}}
