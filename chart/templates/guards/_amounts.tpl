@@ -42,6 +42,7 @@
   {{- $all := dict "router.resources" $g.root.Values.router.resources -}}
   {{- if $g.storage.sidecar.enabled -}}
     {{- $_ := set $all "optional.storage.sidecar.resources" $g.storage.sidecar.resources -}}
+    {{- $_ := set $all "optional.storage.test.resources" $g.storage.test.resources -}}
   {{- end -}}
   {{- range $path, $resources := $all -}}
     {{- $limits := ($resources).limits | default dict -}}
@@ -50,7 +51,7 @@
       {{- $least := include "agenttier.quantity-number" $requested -}}
       {{- $most := include "agenttier.quantity-number" $limit -}}
       {{- if and $least $most (gt (float64 (default "0" $least)) (float64 (default "0" $most))) -}}
-        {{- include "agenttier.refuse" (list $g (printf "%s.requests.%s is %s, more than its limits.%s (%s): Kubernetes would refuse the Deployment. Raise the limit, or lower the request." $path $key (include "agenttier.guards.shown" $requested) $key (include "agenttier.guards.shown" $limit))) -}}
+        {{- include "agenttier.refuse" (list $g (printf "%s.requests.%s is %s, more than its limits.%s (%s): Kubernetes would refuse the %s. Raise the limit, or lower the request." $path $key (include "agenttier.guards.shown" $requested) $key (include "agenttier.guards.shown" $limit) (ternary "Pod of `helm test`" "Deployment" (eq $path "optional.storage.test.resources")))) -}}
       {{- end -}}
     {{- end -}}
   {{- end -}}

@@ -7,7 +7,7 @@
     "networking" "observability" "observability.otlp" "optional" "optional.storage"
     "optional.storage.sqlite" "optional.storage.sqlite.persistence" "optional.storage.dsnSecret"
     "optional.storage.sidecar" "optional.storage.sidecar.image"
-    "optional.storage.upgrade" "optional.storage.podMonitor" "optional.storage.networkPolicy"
+    "optional.storage.upgrade" "optional.storage.test" "optional.storage.podMonitor" "optional.storage.networkPolicy"
   -}}
   {{- $needed := list
     "router.drainSeconds" "router.terminationGracePeriodSeconds" "router.service.port"
