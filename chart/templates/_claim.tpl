@@ -54,6 +54,16 @@ whatever else is said.
   {{- end -}}
 {{- end -}}
 
+{{/*
+Whether a live object was made by this chart, in whatever release. A whole version: another copy in one release may
+be called agenttier-2. Takes (root, object).
+*/}}
+{{- define "agenttier.is-of-chart" -}}
+  {{- if regexMatch (printf `^%s-[0-9]+\.[0-9]+\.[0-9]+` .root.Chart.Name) (toString (get (.object.metadata.labels | default dict) "helm.sh/chart")) -}}
+    true
+  {{- end -}}
+{{- end -}}
+
 {{- define "agenttier.new-claim" -}}
   {{- $p := .Values.optional.storage.sqlite.persistence -}}
   {{- $claim := dict "size" (include "agenttier.size" .) "accessModes" (list $p.accessMode) -}}
@@ -79,6 +89,45 @@ whatever else is said.
     {{- $_ := set $claim "storageClassName" ($spec.storageClassName | default "") -}}
   {{- end -}}
   {{- toYaml $claim -}}
+{{- end -}}
+
+{{/*
+The class of the live claim that the Pod is to mount as the chart's own, where it has no volume yet and there is no
+such class; else nothing. Not everybody may look for classes, and Helm ends where it may not: a deployer without
+rights in the cluster is told from router.rbac.create.
+*/}}
+{{- define "agenttier.missing-class" -}}
+  {{- $live := include "agenttier.live-claim" . | fromYaml -}}
+  {{- if and .Values.router.rbac.create (include "agenttier.mounts-own-claim" .) $live (include "agenttier.is-ours" (dict "root" . "object" $live)) -}}
+    {{- $class := get $live.spec "storageClassName" | default "" -}}
+    {{- if and $class (ne (get ($live.status | default dict) "phase") "Bound") -}}
+      {{- if not (lookup "storage.k8s.io/v1" "StorageClass" "" $class) -}}
+        {{- $class -}}
+      {{- end -}}
+    {{- end -}}
+  {{- end -}}
+{{- end -}}
+
+{{/*
+Claims of this chart in the namespace that other releases left behind, with their release, where these values make
+a new one; else nothing. One whose Router is there is in use.
+*/}}
+{{- define "agenttier.left-claims" -}}
+  {{- $left := list -}}
+  {{- $own := include "agenttier.claim-name" . -}}
+  {{- if and (include "agenttier.mounts-own-claim" .) (not (include "agenttier.live-claim" .)) -}}
+    {{- range (lookup "v1" "PersistentVolumeClaim" .Release.Namespace "").items -}}
+      {{- $name := .metadata.name -}}
+      {{- $owner := get (.metadata.annotations | default dict) "meta.helm.sh/release-name" -}}
+      {{- $isStorage := and (include "agenttier.is-of-chart" (dict "root" $ "object" .)) (hasSuffix "-router-storage" $name) (ne $name $own) -}}
+      {{- if and $isStorage $owner (ne $owner $.Release.Name) (not .metadata.deletionTimestamp) -}}
+        {{- if not (lookup "apps/v1" "Deployment" $.Release.Namespace (trimSuffix "-storage" $name)) -}}
+          {{- $left = append $left (printf "%s (of release %s)" $name $owner) -}}
+        {{- end -}}
+      {{- end -}}
+    {{- end -}}
+  {{- end -}}
+  {{- join ", " $left -}}
 {{- end -}}
 
 {{/* The path that the live Router has, where it is another file of the claim that these values mount; else nothing. */}}

@@ -80,10 +80,7 @@ full chart made: the history would begin anew on an empty claim, and an upgrade 
   {{- if not (and $live (include "agenttier.is-ours" (dict "root" $root "object" $live))) -}}
     {{- range (lookup "v1" "PersistentVolumeClaim" $namespace "").items -}}
       {{- $name := .metadata.name -}}
-      {{- $labels := .metadata.labels | default dict -}}
-      {{- /* A whole version: another copy in one release may be called agenttier-2. */ -}}
-      {{- $chart := regexMatch (printf `^%s-[0-9]+\.[0-9]+\.[0-9]+` $root.Chart.Name) (toString (get $labels "helm.sh/chart")) -}}
-      {{- $ours := and $chart (hasSuffix "-router-storage" $name) (ne $name $own) (include "agenttier.is-ours" (dict "root" $root "object" .)) -}}
+      {{- $ours := and (include "agenttier.is-of-chart" (dict "root" $root "object" .)) (hasSuffix "-router-storage" $name) (ne $name $own) (include "agenttier.is-ours" (dict "root" $root "object" .)) -}}
       {{- if and $ours (not .metadata.deletionTimestamp) -}}
         {{- $kept := eq (toString (get .metadata.annotations "helm.sh/resource-policy")) "keep" -}}
         {{- $lost := and $root.Release.IsUpgrade (not $kept) -}}

@@ -1,5 +1,5 @@
 import { expect, it, vi } from 'vitest';
-import { helms } from '../support/chart.ts';
+import { chart, helms } from '../support/chart.ts';
 import { useControlPlane } from '../support/control-plane.ts';
 import { Release } from '../support/release.ts';
 import { expectState, off, postgres, sqlite } from '../support/state.ts';
@@ -185,6 +185,41 @@ it.concurrent.for(helms)(
     await release.kubectl(...command.split(' '));
     await release.upgrade(helm, sqlite.values);
     await expectState(release, sqlite);
+  },
+);
+
+it.concurrent.for(helms)(
+  'tells of a class that is not there, and has another one by the commands of the notes, with %s',
+  async (helm) => {
+    const release = await Release.create(plane(), `unclassed-${helm}`);
+    const missing = [...sqlite.values, `${className}=missing`];
+    expect(await release.upgrade(helm, missing)).not.toContain('is not in this cluster');
+    const notes = await release.upgrade(helm, missing);
+    expect(notes).toContain('its class missing is not in this cluster');
+    const command = /^ {2}kubectl (delete pvc .*)$/m.exec(notes)?.[1] ?? '';
+    await release.kubectl(...command.split(' '));
+    const value = /--set (\S+)=CLASS$/m.exec(notes)?.[1];
+    await release.upgrade(helm, [`${value}=other`], '--reset-then-reuse-values');
+    expect((await release.claim()).spec.storageClassName).toBe('other');
+  },
+);
+
+it.concurrent.for(helms)(
+  'names the claim that a release of another name left, and goes on with it, with %s',
+  async (helm) => {
+    const former = await Release.create(plane(), `renamed-${helm}`, 'former');
+    await former.upgrade(helm, sqlite.values);
+    const install = (...flags: string[]) =>
+      former.helm(helm, 'upgrade', '--install', 'later', chart, ...flags);
+    const storage = ['--set', 'optional.storage.enabled=true'];
+    // One in use is nobody else's.
+    expect(await install(...storage, '--dry-run=server')).not.toContain('BEGINS ANEW');
+    await former.helm(helm, 'uninstall', 'former');
+    const said = 'without their Router: former-router-storage (of release former)';
+    expect(await install(...storage, '--dry-run=server')).toContain(said);
+    const named = 'optional.storage.sqlite.persistence.existingClaim=former-router-storage';
+    expect(await install(...storage, '--set', named)).not.toContain('BEGINS ANEW');
+    expect(await former.claim('later-router-storage')).toBeUndefined();
   },
 );
 
