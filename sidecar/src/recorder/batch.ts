@@ -4,7 +4,8 @@ import type { Slice } from './queue.ts';
 
 /**
  * The rows of one commit, kept until each has met its end: retried as they are, halved when the
- * database refuses a value among them, and cut when they are too many for an attempt.
+ * database refuses a value among them, and cut when they are too many for an attempt. A row that is
+ * refused alone is attempted twice, with a trial write in between.
  *
  * Rows are settled strictly from the first to the last, also while in parts. So the state is how
  * many are settled, and a stack of ends: the next attempt is always the rows from the first
@@ -22,6 +23,7 @@ export class Batch {
   /** A copy of all rows and their offsets, once parts of them are attempted. */
   #whole: { readonly bytes: Buffer; readonly offsets: Uint32Array } | undefined;
   #isRefused = false;
+  #isProved = false;
 
   constructor(slices: readonly Slice[]) {
     this.#slices = slices;
@@ -39,6 +41,11 @@ export class Batch {
   /** True once a value in it was refused. */
   get isRefused(): boolean {
     return this.#isRefused;
+  }
+
+  /** Whether a trial write went through since the next attempt's one row was refused. */
+  get isProved(): boolean {
+    return this.#isProved;
   }
 
   get isDone(): boolean {
@@ -77,6 +84,12 @@ export class Batch {
     this.#ends.push(this.#settled + Math.ceil(this.attemptRows / 2));
   }
 
+  /** After a refusal of one row and a trial write that went through: the row is attempted again. */
+  prove(): void {
+    this.#isRefused = true;
+    this.#isProved = true;
+  }
+
   /**
    * Cuts the next attempt so that it holds no more than that, or one row; the rest comes later.
    *
@@ -108,6 +121,7 @@ export class Batch {
     const count = this.attemptRows;
     this.#ends.pop();
     this.#settled += count;
+    this.#isProved = false;
     for (let done = 0; done < count; ) {
       const slice = this.#slices[this.#slice];
       if (slice === undefined) return;

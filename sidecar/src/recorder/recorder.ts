@@ -7,6 +7,7 @@ import { Histogram } from '../telemetry/histogram.ts';
 import type { Log } from '../telemetry/log.ts';
 import { AttemptSize } from './attempt-size.ts';
 import { Backlog } from './backlog.ts';
+import type { Batch } from './batch.ts';
 import { type Clock, systemClock, whenAborted } from './clock.ts';
 import { describeFailure, Health } from './health.ts';
 import type { Ledger } from './ledger.ts';
@@ -56,8 +57,9 @@ const NOTHING_SETTLED = { stored: 0, duplicates: 0, dropped: [] };
  *       committing or isolating; queued rows ▶ gathering, committing, right after a commit ▶
  *       committing; a trial write ▶ probing; none of these ▶ idle
  *     committing, isolating ──data failure──▶ isolating: the first half next, then the second; for
- *       a record that is refused alone ▶ probing: it is dropped if the trial write succeeds, else
- *       the failure is the database's and not the record's, and it is kept
+ *       a record that is refused alone ▶ probing: where the trial write fails, the failure is the
+ *       database's and not the record's, and it is kept; else ▶ isolating, that record once more,
+ *       which is dropped if it is refused again: what refused all may have ended in between
  *     any call ──transient failure──▶ backing_off ──delay over──▶ opening
  *     any ──close──▶ the same, with short delays, until nothing is queued or the signal aborts;
  *       then closed
@@ -296,7 +298,7 @@ export class Recorder {
       }
       this.#failures.data += 1;
       if (count > 1) batch.halve();
-      else await this.#dropRefused(batch.first?.kind, bytes, error);
+      else await this.#refusedAlone(batch, bytes, error);
       return;
     }
     if (this.#state === 'closed') return;
@@ -345,17 +347,24 @@ export class Recorder {
     if (this.#store.complaint?.() === undefined) this.#health.succeeded();
   }
 
-  /** Drops a record that was refused alone, unless the database takes no other one either. */
-  async #dropRefused(kind: Kind | undefined, bytes: number, error: StoreError): Promise<void> {
+  /**
+   * A record was refused alone. It is dropped only where the database takes others, and refuses it
+   * again after that was proved: the first refusal may have been one of all records.
+   */
+  async #refusedAlone(batch: Batch, bytes: number, error: StoreError): Promise<void> {
     // What nobody judged is left behind.
     if (this.#stopped) return;
-    if (this.#store.probe !== undefined) await this.#probe();
-    if (this.#stopped) return;
+    if (this.#store.probe !== undefined && !batch.isProved) {
+      await this.#probe();
+      batch.prove();
+      return;
+    }
+    const kind = batch.first?.kind.name;
     this.#backlog.drop('refused');
     const { reason } = error;
-    this.#fold.tell(`refused ${kind?.name} ${reason}`, (repeated) =>
+    this.#fold.tell(`refused ${kind} ${reason}`, (repeated) =>
       this.#log.error(
-        { kind: kind?.name, bytes, reason, repeated },
+        { kind, bytes, reason, repeated },
         'the database refused a record, which is dropped',
       ),
     );

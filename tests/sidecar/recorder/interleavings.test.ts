@@ -4,7 +4,7 @@ import type { Clock } from '../../../sidecar/src/recorder/clock.ts';
 import { Recorder } from '../../../sidecar/src/recorder/recorder.ts';
 import type { Left, Settled } from '../../../sidecar/src/recorder/submission.ts';
 import { KINDS } from '../../../sidecar/src/records/kinds.ts';
-import { FakeStore, type Limit, type Outcome } from './support/fake-store.ts';
+import { FakeStore, type Limit, type Outcome, type Shut } from './support/fake-store.ts';
 import { keptLog } from './support/harness.ts';
 import { imbalance, rowsOf, total } from './support/records.ts';
 import { settle } from './support/virtual-clock.ts';
@@ -45,6 +45,16 @@ const limit: fc.Arbitrary<Limit | undefined> = fc.option(
   fc.record({ rows: fc.integer({ min: 1, max: 6 }), told: fc.boolean() }),
   { nil: undefined },
 );
+
+/** What befalls all records at some moment, and ends at another, says nothing of any of them. */
+const shut: fc.Arbitrary<Shut | undefined> = fc.option(
+  fc.record({ from: fc.nat(30), calls: fc.integer({ min: 1, max: 20 }) }),
+  { nil: undefined },
+);
+
+/** What the store does of itself. */
+const nature = fc.record({ outcomes: fc.array(outcome, { maxLength: 25 }), limit, shut });
+type Nature = typeof nature extends fc.Arbitrary<infer T> ? T : never;
 
 /** Time that passes when the schedule has a sleeper's turn come. */
 function scheduledClock(scheduler: fc.Scheduler): Clock {
@@ -90,12 +100,12 @@ interface Run {
 async function run(
   scheduler: fc.Scheduler,
   requests: readonly Request[],
-  outcomes: readonly Outcome[],
-  limited: Limit | undefined,
+  { outcomes, limit, shut }: Nature,
   closing: { readonly early: boolean; readonly abort: boolean },
 ): Promise<Run> {
   const store = new FakeStore();
-  store.limit = limited;
+  store.limit = limit;
+  store.shut = shut;
   const left = [...outcomes];
   store.answer = async (call) => {
     await scheduler.schedule(Promise.resolve(), call);
@@ -192,17 +202,10 @@ describe('under any interleaving of arrivals, answers, pauses and close', () => 
       fc.asyncProperty(
         fc.scheduler(),
         fc.array(request, { minLength: 1, maxLength: 10 }),
-        fc.array(outcome, { maxLength: 25 }),
-        limit,
+        nature,
         closings,
-        async (scheduler, asked, outcomes, limited, closing) => {
-          const { requests, recorder, store, left } = await run(
-            scheduler,
-            asked,
-            outcomes,
-            limited,
-            closing,
-          );
+        async (scheduler, asked, given, closing) => {
+          const { requests, recorder, store, left } = await run(scheduler, asked, given, closing);
           const { ledger } = recorder;
           expect(ledger.queuedRecords).toBe(0);
           expect(total(ledger.dropped.closed)).toBe(left);
@@ -218,7 +221,7 @@ describe('under any interleaving of arrivals, answers, pauses and close', () => 
           }
           // A retry of rows that had been stored finds duplicates, so never more than once.
           expect(total(ledger.stored)).toBeLessThanOrEqual(store.stored.size);
-          if (!outcomes.includes('unknown') && left === 0) {
+          if (!given.outcomes.includes('unknown') && left === 0) {
             expect(total(ledger.stored)).toBe(store.stored.size);
           }
           for (const rows of store.appends) expect(rows).toBeLessThanOrEqual(BATCH_ROWS);
@@ -238,17 +241,10 @@ describe('under any interleaving of arrivals, answers, pauses and close', () => 
           request.map((asked) => ({ ...asked, wait: true })),
           { minLength: 1, maxLength: 10 },
         ),
-        fc.array(outcome, { maxLength: 25 }),
-        limit,
+        nature,
         closings,
-        async (scheduler, asked, outcomes, limited, closing) => {
-          const { requests, store, recorder } = await run(
-            scheduler,
-            asked,
-            outcomes,
-            limited,
-            closing,
-          );
+        async (scheduler, asked, given, closing) => {
+          const { requests, store, recorder } = await run(scheduler, asked, given, closing);
           const told = { stored: 0, duplicates: 0 };
           for (const { ids, settled } of requests) {
             expect(settled).toBeDefined();
@@ -277,11 +273,10 @@ describe('under any interleaving of arrivals, answers, pauses and close', () => 
       fc.asyncProperty(
         fc.scheduler(),
         fc.array(request, { minLength: 1, maxLength: 10 }),
-        fc.array(outcome, { maxLength: 25 }),
-        limit,
+        nature,
         closings,
-        async (scheduler, asked, outcomes, limited, closing) => {
-          const { requests, store } = await run(scheduler, asked, outcomes, limited, closing);
+        async (scheduler, asked, given, closing) => {
+          const { requests, store } = await run(scheduler, asked, given, closing);
           const arrived = new Set(requests.flatMap(({ ids }) => ids));
           const expected = [...arrived].filter((id) => store.stored.has(id));
           expect([...store.stored.keys()]).toEqual(expected);

@@ -133,7 +133,7 @@ describe('a data failure', () => {
           duplicates: 0,
           dropped: [{ index: at, reason: 'refused' }],
         });
-        expect(store.appends.length).toBeLessThanOrEqual(1 + 2 * Math.ceil(Math.log2(n)));
+        expect(store.appends.length).toBeLessThanOrEqual(2 + 2 * Math.ceil(Math.log2(n)));
         expect([...store.stored.keys()]).toEqual(all.toSpliced(at, 1));
         expect(recorder.ledger.dropped.refused).toEqual([1, 0, 0]);
         const told = lines.filter(({ msg }) => String(msg).includes('refused'));
@@ -188,6 +188,36 @@ describe('a data failure', () => {
       dropped: [{ index: 1, reason: 'refused' }],
     });
     expect(recorder.status().storage).toBe('up');
+  });
+
+  it.each([1, 3])(
+    'keeps all of %i when what refused them ends before the trial write',
+    async (n) => {
+      const { recorder, store } = harness();
+      recorder.start();
+      await settle();
+      const all = ids('a', n);
+      store.poison = () => true;
+      store.answer = (call) => {
+        if (call === 'probe') store.poison = () => false;
+        return 'ok';
+      };
+      const end = settled(recorder.submit(AUDIT_EVENT, rowsOf(AUDIT_EVENT, all), true));
+      expect(await end).toEqual({ stored: n, duplicates: 0, dropped: [] });
+      expect(recorder.failures.data).toBe(n === 1 ? 1 : 3);
+      expect(imbalance(recorder.ledger)).toBeUndefined();
+    },
+  );
+
+  it('asks for one trial write and two attempts of each record that is refused alone', async () => {
+    const { recorder, store } = harness();
+    recorder.start();
+    await settle();
+    store.calls.length = 0;
+    const end = settled(recorder.submit(AUDIT_EVENT, rowsOf(AUDIT_EVENT, ids('poison', 2)), true));
+    expect((await end).dropped).toHaveLength(2);
+    expect(store.appends).toEqual([2, 1, 1, 1, 1]);
+    expect(store.calls.filter((call) => call === 'probe')).toHaveLength(2);
   });
 
   it('goes on isolating after a transient failure, and counts no part twice', async () => {

@@ -13,6 +13,12 @@ export interface Limit {
   readonly told: boolean;
 }
 
+/** Calls, by their number, among which appends are refused as data and trial writes fail. */
+export interface Shut {
+  readonly from: number;
+  readonly calls: number;
+}
+
 type Call = 'open' | 'append' | 'probe';
 
 /**
@@ -37,6 +43,8 @@ export class FakeStore implements Store {
   answer: (call: Call) => Outcome | Promise<Outcome> = () => 'ok';
   closing: () => Promise<void> = async () => {};
   limit: Limit | undefined;
+  /** While somebody's trigger refuses all rows, say. */
+  shut: Shut | undefined;
   poison: (id: string) => boolean = (id) => id.startsWith('poison');
   #busy = false;
 
@@ -61,6 +69,7 @@ export class FakeStore implements Store {
     rows.bytes.buffer.transfer();
     await this.#call('append', () => {
       this.#refuseBeyondLimit(records.length, bytes);
+      if (this.#isShut) throw new StoreError('all is refused', { class: 'data' });
       if (records.some(({ id }) => this.poison(id))) {
         throw new StoreError('value refused', { class: 'data' });
       }
@@ -73,7 +82,9 @@ export class FakeStore implements Store {
   }
 
   async probe(): Promise<void> {
-    await this.#call('probe', () => {});
+    await this.#call('probe', () => {
+      if (this.#isShut) throw new StoreError('all is refused');
+    });
   }
 
   complaint(): string | undefined {
@@ -91,6 +102,13 @@ export class FakeStore implements Store {
   async close(): Promise<void> {
     this.closed += 1;
     await this.closing();
+  }
+
+  /** For the call under way. */
+  get #isShut(): boolean {
+    if (this.shut === undefined) return false;
+    const past = this.calls.length - 1 - this.shut.from;
+    return past >= 0 && past < this.shut.calls;
   }
 
   #refuseBeyondLimit(count: number, bytes: number): void {
