@@ -382,6 +382,32 @@ describe('a trial write', () => {
     await server.query('ALTER TABLE cost_snapshots RENAME TO elsewhere', database);
     await expect(store.probe?.()).rejects.toMatchObject(transient('42P01'));
   });
+
+  it.each([
+    [
+      'a rule',
+      '0A000',
+      'drop the rule',
+      `CREATE TABLE copy (event_id TEXT);
+      CREATE RULE r AS ON INSERT TO audit_events DO ALSO INSERT INTO copy VALUES (new.event_id)`,
+    ],
+    [
+      'a constraint that is checked late',
+      '55000',
+      'DEFERRABLE',
+      'ALTER TABLE audit_events ADD CONSTRAINT late UNIQUE (event_id) DEFERRABLE',
+    ],
+    ['no unique index', '42P10', 'docs', 'DROP INDEX audit_events_by_event_id'],
+  ])('fails, as a write does, for %s', async (_, code, hint, sql) => {
+    await store.open();
+    const other = storeAt(server.dsn(database));
+    await other.open();
+    await server.query(sql, database);
+    const failure = { ...transient(code), hint: expect.stringContaining(hint) };
+    await expect(other.append(audits('a'))).rejects.toMatchObject(failure);
+    await expect(store.probe?.()).rejects.toMatchObject(failure);
+    await other.close(AbortSignal.timeout(1_000));
+  });
 });
 
 describe('lists', () => {

@@ -9,7 +9,7 @@ const IN_12: Readonly<Record<string, string>> = {
   pg_attribute:
     'attrelid, attname, atttypid, atttypmod, attnum, attnotnull, atthasdef, attidentity, attgenerated, attisdropped, attcollation',
   pg_index:
-    'indexrelid, indrelid, indkey, indnkeyatts, indisunique, indisprimary, indisvalid, indpred, indexprs',
+    'indexrelid, indrelid, indkey, indnkeyatts, indisunique, indisprimary, indimmediate, indisvalid, indpred, indexprs',
   pg_namespace: 'oid, nspname, nspowner, nspacl',
   pg_collation: 'oid, collname, collnamespace, collprovider, collisdeterministic, collcollate',
   pg_database: 'oid, datname, datdba, encoding, datcollate, datctype, datacl, datfrozenxid',

@@ -417,6 +417,13 @@ describe('tables of the same names that are not ours', () => {
         event_id VARCHAR(127))`,
       'its column event_id is character varying(127), and a record may take 128',
     ],
+    [
+      'event ids that are compared as late as at the commit',
+      `CREATE TABLE audit_events (id BIGSERIAL PRIMARY KEY, ts TEXT COLLATE "C" NOT NULL, actor TEXT,
+        action TEXT, resource TEXT, sandbox_id TEXT, details TEXT,
+        event_id TEXT UNIQUE CONSTRAINT late UNIQUE DEFERRABLE)`,
+      'the unique constraint late on event_id is DEFERRABLE',
+    ],
   ])('are refused: %s', async (_, sql, why) => {
     await server.query(sql, database);
     const store = storeAt(server.dsn(database));

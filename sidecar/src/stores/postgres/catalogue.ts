@@ -26,6 +26,8 @@ export interface FoundColumn {
 export interface FoundIndex {
   readonly name: string;
   readonly unique: boolean;
+  /** Whether it may be checked as late as at the commit, which ON CONFLICT does not go with. */
+  readonly deferrable: boolean;
   /** Names of its keys; an expression's is empty. */
   readonly columns: readonly string[];
 }
@@ -63,7 +65,7 @@ LEFT JOIN pg_collation k ON k.oid = a.attcollation
 ORDER BY t.n, a.attnum`;
 
 const INDEXES = `
-SELECT t.n, c.relname, i.indisunique, a.attname
+SELECT t.n, c.relname, i.indisunique, NOT i.indimmediate, a.attname
 FROM unnest($1::text[]) WITH ORDINALITY t(name, n)
 JOIN pg_index i ON i.indrelid = to_regclass(t.name)
 JOIN pg_class c ON c.oid = i.indexrelid
@@ -138,11 +140,13 @@ function readColumn([, , , name, type, length, ...flags]: Row): FoundColumn {
 }
 
 function readIndexes(rows: readonly Row[]): FoundIndex[] {
-  const byName = new Map<string, { unique: boolean; columns: string[] }>();
-  for (const [, name, unique, column] of rows) {
-    const index = byName.get(name ?? '') ?? { unique: unique === 't', columns: [] };
+  const byName = new Map<string, FoundIndex & { readonly columns: string[] }>();
+  for (const [, text, unique, deferrable, column] of rows) {
+    const name = text ?? '';
+    const flags = { unique: unique === 't', deferrable: deferrable === 't' };
+    const index = byName.get(name) ?? { name, ...flags, columns: [] };
     index.columns.push(column ?? '');
-    byName.set(name ?? '', index);
+    byName.set(name, index);
   }
-  return [...byName].map(([name, index]) => ({ name, ...index }));
+  return [...byName.values()];
 }

@@ -22,6 +22,10 @@ interface Meaning {
 const CODES: Readonly<Record<string, Meaning>> = {
   '08': { name: 'connection failure' },
   '0A': { name: 'feature not supported', hint: 'see docs/databases.md for the SQL that is needed' },
+  '0A000': {
+    name: 'feature not supported',
+    hint: 'drop the rule on the table if it has one (CREATE RULE; a trigger does the same), or see docs/databases.md for the SQL that is needed',
+  },
   '22': { name: 'the value is refused', class: 'data' },
   '2200H': {
     name: 'a sequence is used up',
@@ -76,6 +80,10 @@ const CODES: Readonly<Record<string, Meaning>> = {
   '53400': { name: 'a limit of the server is exceeded', tooLarge: true },
   '54': { name: 'the record exceeds a limit of the server', class: 'data' },
   '55P03': { name: 'a lock was not available' },
+  '55000': {
+    name: 'something is not in the state that is needed',
+    hint: "where the unique constraint on event_id is DEFERRABLE, make it anew without that; else look at the server's log",
+  },
   '57014': {
     name: 'the statement was cancelled',
     tooLarge: true,

@@ -55,8 +55,11 @@ export function checkTable(table: FoundTable, mayLack: boolean): void {
       !known.has(column.name) && column.notNull && !column.hasDefault && !column.generated,
   );
   if (demanding !== undefined) refuse('a column that is not ours is NOT NULL and has no default');
-  const unique = indexes.some((index) => index.unique && index.columns.join() === 'event_id');
-  if (!unique) refuse('event_id has no unique index');
+  const unique = indexes.filter((index) => index.unique && index.columns.join() === 'event_id');
+  if (unique.length === 0) refuse('event_id has no unique index');
+  // One is enough: ON CONFLICT looks at all of them.
+  const late = unique.find(({ deferrable }) => deferrable);
+  if (late !== undefined) refuse(`the unique constraint ${late.name} on event_id is DEFERRABLE`);
 }
 
 /**
