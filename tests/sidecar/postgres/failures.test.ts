@@ -397,7 +397,7 @@ describe('a trial write', () => {
       'DEFERRABLE',
       'ALTER TABLE audit_events ADD CONSTRAINT late UNIQUE (event_id) DEFERRABLE',
     ],
-    ['no unique index', '42P10', 'docs', 'DROP INDEX audit_events_by_event_id'],
+    ['no unique index', '42P10', 'docs', 'DROP INDEX audit_events_event_id_idx'],
   ])('fails, as a write does, for %s', async (_, code, hint, sql) => {
     await store.open();
     const other = storeAt(server.dsn(database));

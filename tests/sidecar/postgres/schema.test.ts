@@ -100,7 +100,7 @@ describe('columns of a newer version', () => {
       const young = storeAt(server.dsn(database), { version: '2.0.0', steps: [...STEPS, ADDING] });
       await young.open();
       expect(young.warnings?.()).toContainEqual(
-        expect.stringContaining('CREATE INDEX CONCURRENTLY audit_events_by_trace'),
+        expect.stringContaining('CREATE INDEX CONCURRENTLY ON audit_events (trace, ts, id)'),
       );
       await young.append(rowsOf(AUDIT_EVENT, { event_id: 'with', trace: 't1', seconds: 2.5 }));
       const { items } = await listAll(young);
@@ -451,11 +451,13 @@ it('tells which index is missing, and works without it', async () => {
   const first = storeAt(server.dsn(database));
   await first.open();
   await first.close(soon());
-  await server.query('DROP INDEX audit_events_by_actor', database);
+  await server.query('DROP INDEX audit_events_actor_ts_id_idx', database);
   const store = storeAt(server.dsn(database));
   await store.open();
   const [warning] = (store.warnings?.() ?? []).filter((text) => text.includes('no index'));
-  expect(warning).toMatch(/lists by actor.*CREATE INDEX CONCURRENTLY audit_events_by_actor ON/);
+  expect(warning).toMatch(
+    /lists by actor.*CREATE INDEX CONCURRENTLY ON audit_events \(actor, ts, id\)$/,
+  );
   await store.append(audits('a'));
   await store.close(soon());
 });
@@ -471,6 +473,24 @@ it('makes a table anew that somebody dropped', async () => {
   });
   await store.open();
   await store.append(audits('a'));
+  await store.close(soon());
+});
+
+it('makes a table anew that somebody renamed, as to keep a year of its own', async () => {
+  const store = storeAt(server.dsn(database));
+  await store.open();
+  for (const year of [2025, 2026]) {
+    await store.append(audits(`of ${year}`));
+    await server.query(`ALTER TABLE audit_events RENAME TO audit_events_${year}`, database);
+    await expect(store.append(audits('new'))).rejects.toThrow('a table is missing');
+    await store.open();
+    expect(store.warnings?.().filter((warning) => warning.includes('index'))).toEqual([]);
+  }
+  await store.append(audits('new'));
+  expect(await eventIds(store)).toEqual(['new']);
+  expect(await server.query('SELECT event_id FROM audit_events_2026', database)).toEqual([
+    { event_id: 'of 2026' },
+  ]);
   await store.close(soon());
 });
 
@@ -492,14 +512,14 @@ UPDATE audit_events SET ts = left(ts, 19) || '.' || rpad(substr(rtrim(ts, 'Z'), 
 `;
 
 const CONVERSION_INDEXES = [
-  'CREATE UNIQUE INDEX CONCURRENTLY audit_events_by_event_id ON audit_events (event_id)',
-  'CREATE INDEX CONCURRENTLY audit_events_by_ts ON audit_events (ts, id)',
-  'CREATE INDEX CONCURRENTLY audit_events_by_actor ON audit_events (actor, ts, id)',
-  'CREATE INDEX CONCURRENTLY audit_events_by_sandbox_id ON audit_events (sandbox_id, ts, id)',
-  'CREATE UNIQUE INDEX CONCURRENTLY sandbox_events_by_event_id ON sandbox_events (event_id)',
-  'CREATE INDEX CONCURRENTLY sandbox_events_by_ts ON sandbox_events (ts, id)',
-  'CREATE INDEX CONCURRENTLY sandbox_events_by_sandbox_id ON sandbox_events (sandbox_id, ts, id)',
-  'CREATE UNIQUE INDEX CONCURRENTLY cost_snapshots_by_event_id ON cost_snapshots (event_id)',
-  'CREATE INDEX CONCURRENTLY cost_snapshots_by_ts ON cost_snapshots (ts, id)',
-  'CREATE INDEX CONCURRENTLY cost_snapshots_by_sandbox_id ON cost_snapshots (sandbox_id, ts, id)',
+  'CREATE UNIQUE INDEX CONCURRENTLY ON audit_events (event_id)',
+  'CREATE INDEX CONCURRENTLY ON audit_events (ts, id)',
+  'CREATE INDEX CONCURRENTLY ON audit_events (actor, ts, id)',
+  'CREATE INDEX CONCURRENTLY ON audit_events (sandbox_id, ts, id)',
+  'CREATE UNIQUE INDEX CONCURRENTLY ON sandbox_events (event_id)',
+  'CREATE INDEX CONCURRENTLY ON sandbox_events (ts, id)',
+  'CREATE INDEX CONCURRENTLY ON sandbox_events (sandbox_id, ts, id)',
+  'CREATE UNIQUE INDEX CONCURRENTLY ON cost_snapshots (event_id)',
+  'CREATE INDEX CONCURRENTLY ON cost_snapshots (ts, id)',
+  'CREATE INDEX CONCURRENTLY ON cost_snapshots (sandbox_id, ts, id)',
 ];

@@ -17,7 +17,6 @@ const TYPES: Readonly<Record<Column['type'], string>> = {
 };
 
 export interface Index {
-  readonly name: string;
   readonly columns: readonly string[];
   readonly unique: boolean;
 }
@@ -64,24 +63,27 @@ export function createMetaSql(names: Names): string {
 export function indexesOf(kind: Kind): Index[] {
   const indexes: Index[] = [];
   for (const column of kind.columns) {
-    const name = `${kind.table}_by_${column.name}`;
-    if (column.type === 'time') indexes.push({ name, columns: ['ts', 'id'], unique: false });
-    else if (column.type === 'event_id')
-      indexes.push({ name, columns: ['event_id'], unique: true });
+    if (column.type === 'time') indexes.push({ columns: ['ts', 'id'], unique: false });
+    else if (column.type === 'event_id') indexes.push({ columns: ['event_id'], unique: true });
     else if (column.type === 'text' && column.indexed) {
-      indexes.push({ name, columns: [column.name, 'ts', 'id'], unique: false });
+      indexes.push({ columns: [column.name, 'ts', 'id'], unique: false });
     }
   }
   return indexes;
 }
 
-/** @param how `CONCURRENTLY` for a table that is in use; not within a transaction */
+/**
+ * Leaves the name to the server, as it does for keys and sequences: ours could be taken by an index
+ * of the table that was here before, and was renamed.
+ *
+ * @param how `CONCURRENTLY` for a table that is in use; not within a transaction
+ */
 export function createIndexSql(
   kind: Kind,
-  { name, columns, unique }: Index,
+  { columns, unique }: Index,
   names: Names,
   how: 'CONCURRENTLY' | '' = '',
 ): string {
-  const what = [unique ? 'UNIQUE INDEX' : 'INDEX', how, name].filter(Boolean).join(' ');
+  const what = [unique ? 'UNIQUE INDEX' : 'INDEX', how].filter(Boolean).join(' ');
   return `CREATE ${what} ON ${names.table(kind.table)} (${columns.join(', ')})`;
 }
