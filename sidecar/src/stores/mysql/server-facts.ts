@@ -1,6 +1,7 @@
 /** What a server says about itself, and what each session asks of it. */
 
 import { StoreError } from '../store-error.ts';
+import { errorNumber } from './errors.ts';
 import type { Session } from './session.ts';
 
 export interface ServerFacts {
@@ -40,9 +41,19 @@ const SETTINGS: Readonly<Record<string, string | number>> = {
   idle_transaction_timeout: IDLE_TRANSACTION_SECONDS,
   // Without it InnoDB may take an event_id twice.
   unique_checks: 1,
+  // A COMMIT or ROLLBACK ends the transaction and no more: with 2 it would end the session as well.
+  completion_type: 0,
+  // The default of transactions, by its older and its newer name. Of a server that takes no writes
+  // the variables below tell.
+  tx_read_only: 0,
+  transaction_read_only: 0,
 };
 
-/** The second and third bind privileged users too. */
+/** The default of the server; every SELECT and SHOW that asks for no fewer rows is cut off at it. */
+const NO_SELECT_LIMIT = 'SET SESSION sql_select_limit = 18446744073709551615';
+const NO_SUCH_VARIABLE = 1193;
+
+/** Of the server; the second and third bind privileged users too. */
 const READ_ONLY = ['read_only', 'super_read_only', 'innodb_read_only'] as const;
 
 const FACTS = [
@@ -65,6 +76,7 @@ const FACTS = [
  */
 export async function prepareSession(session: Session): Promise<ServerFacts> {
   await session.run('SET NAMES utf8mb4');
+  await liftSelectLimit(session);
   const names = [...FACTS, ...Object.keys(SETTINGS)].map((name) => `'${name}'`).join(', ');
   const { rows } = await session.run(`SHOW VARIABLES WHERE Variable_name IN (${names})`);
   const variables = new Map(rows.map(([name, value]) => [String(name), String(value)]));
@@ -79,6 +91,15 @@ export async function prepareSession(session: Session): Promise<ServerFacts> {
   await session.run(`SET SESSION TRANSACTION ISOLATION LEVEL ${level}`);
   await refuseUnreadyNode(session, variables);
   return factsOf(variables);
+}
+
+/** Before anything is asked: what would be cut off is also the answer which variables there are. */
+async function liftSelectLimit(session: Session): Promise<void> {
+  try {
+    await session.run(NO_SELECT_LIMIT);
+  } catch (error) {
+    if (errorNumber(error) !== NO_SUCH_VARIABLE) throw error;
+  }
 }
 
 /** A node of Galera that has lost the others lets clients in, and refuses their statements (1047). */
