@@ -208,6 +208,32 @@ describe('in a rolling upgrade', () => {
     await store.close(soon());
   });
 
+  it('does not wait for ever for one that is lost without a word', async () => {
+    let silence: string | null | undefined;
+    const given = new AbortController();
+    const step: Step<StepContext> = {
+      version: 2,
+      minWriter: 1,
+      async run({ session, names }) {
+        const asked = await session.query('SHOW idle_in_transaction_session_timeout', [], 5_000);
+        silence = asked[0]?.[0];
+        await session.query(`ALTER TABLE ${names.table('audit_events')} ADD x TEXT`, [], 5_000);
+        // A minute is long for a test. Then as a node whose power is cut: it says nothing more.
+        await session.query("SET LOCAL idle_in_transaction_session_timeout = '1s'", [], 5_000);
+        await sleep(600_000, undefined, { signal: given.signal });
+      },
+    };
+    const lost = storeAt(server.dsn(database), { steps: [...STEPS, step] });
+    const failed = lost.open().catch((error: Error) => error);
+    await expect.poll(() => silence).toBe('1min');
+    const other = storeAt(server.dsn(database));
+    await other.open();
+    await other.append(audits('a'));
+    given.abort();
+    expect(await failed).toBeInstanceOf(Error);
+    for (const store of [lost, other]) await store.close(soon());
+  });
+
   it('is right without the advisory lock too, as on engines that lack it', async () => {
     // A function of that name that always says yes goes before the server's own.
     await server.query(

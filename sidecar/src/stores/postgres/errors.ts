@@ -42,6 +42,7 @@ const CODES: Readonly<Record<string, Meaning>> = {
     name: 'a column must not be NULL',
     hint: 'give it a DEFAULT, or mend the trigger that sets it',
   },
+  '25P03': { name: 'the transaction was idle for too long' },
   '25P04': {
     name: 'the transaction took too long',
     tooLarge: true,

@@ -83,6 +83,12 @@ export async function prepareSchema(
   }
 }
 
+/**
+ * Where the node of a sidecar that migrates is lost, nothing ends its connection for hours, and its
+ * locks would keep all others down: the server ends a transaction that is silent for so long.
+ */
+const SILENT_MS = 60_000;
+
 /** Polling leaves the connection free to notice its end, and others' CONCURRENTLY to go on. */
 const LOCK_POLL_MS = 100;
 /** One for all databases: it is theirs alone. */
@@ -98,6 +104,7 @@ async function migrate(
     session.query(sql, values, SCHEMA_MS);
   // Each statement must see what others have committed meanwhile.
   await run('BEGIN ISOLATION LEVEL READ COMMITTED');
+  await run(`SET LOCAL idle_in_transaction_session_timeout = ${SILENT_MS}`);
   await takeTurn(session);
   if (!(await exists(session, names))) await run(createMetaSql(names));
   const insert = `INSERT INTO ${names.meta} (key, value) VALUES ($1, $2)`;

@@ -25,8 +25,8 @@ const APPLICATION_NAME = 'agenttier-storage';
  * One connection to Postgres. A call that fails gives it up, but for one in which the server
  * refused a record's value: what state it would be in is not worth knowing.
  *
- * It asks for no session state (no SET, no named statement), so a pooler that hands out a server
- * connection for each transaction may stand between.
+ * It asks for no session state (no SET beyond a transaction, no named statement), so a pooler that
+ * hands out a server connection for each transaction may stand between.
  */
 export class Session {
   readonly #client: PgClient;
