@@ -473,6 +473,17 @@ it('takes tables whose texts have just the room that records need', async () => 
   await store.close(soon());
 });
 
+it('knows its tables where the server quotes all names', async () => {
+  await server.query(`ALTER DATABASE ${database} SET quote_all_identifiers = on`);
+  for (const id of ['a', 'b']) {
+    // The first makes the tables, the second finds them.
+    const store = storeAt(server.dsn(database));
+    await store.open();
+    await store.append(audits(id));
+    await store.close(soon());
+  }
+});
+
 it('tells which index is missing, and works without it', async () => {
   const first = storeAt(server.dsn(database));
   await first.open();

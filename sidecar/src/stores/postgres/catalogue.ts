@@ -10,7 +10,7 @@ import type { Session } from './session.ts';
 
 export interface FoundColumn {
   readonly name: string;
-  /** As format_type spells it, without a length. */
+  /** As format_type spells it, without a length, and without the quotes of quote_all_identifiers. */
   readonly type: string;
   /** Most characters that it holds; null where it sets no limit of its own. */
   readonly maxLength: number | null;
@@ -49,7 +49,7 @@ SELECT t.n, c.relkind,
   c.relpersistence <> 'p' OR c.relkind = 'p' AND EXISTS (
     SELECT FROM pg_inherits i JOIN pg_class p ON p.oid = i.inhrelid
     WHERE i.inhparent = c.oid AND p.relpersistence <> 'p'),
-  a.attname, format_type(a.atttypid, NULL),
+  a.attname, replace(format_type(a.atttypid, NULL), '"', ''),
   CASE WHEN a.atttypid = 'varchar'::regtype AND a.atttypmod >= 4 THEN a.atttypmod - 4 END,
   a.attnotnull,
   a.atthasdef OR a.attidentity <> '', a.attgenerated <> '',
