@@ -81,7 +81,7 @@ class RacedSession extends Session {
 
   override async execute(...call: Parameters<Session['execute']>) {
     const result = await super.execute(...call);
-    if (call[0].startsWith('SELECT event_id')) {
+    if (call[0].includes('event_id IN')) {
       this.races += 1;
       await this.race();
     }

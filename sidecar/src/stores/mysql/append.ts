@@ -130,8 +130,9 @@ async function insertEach(session: Session, { buffer, entries }: Batch): Promise
     for (const entry of entries[kind.index] ?? []) {
       if ((await insertChunk(session, kind, buffer, [entry])) > 0) continue;
       // "Stored already" acknowledges the record, so it has to be true.
-      const stored = await session.execute(storedSql(kind), [eventIdOf(kind, buffer, entry)]);
-      if (stored.rows.length === 0) throw swallowedRow(kind);
+      const id = eventIdOf(kind, buffer, entry);
+      const stored = await session.execute(storedSql(kind), [id]);
+      if (!stored.rows.some(([found]) => found === id)) throw swallowedRow(kind);
       duplicates.push(entry.index);
     }
   }
@@ -189,7 +190,11 @@ function byKind(rows: Rows): Batch {
   return { buffer: rows.bytes, entries };
 }
 
-/** Texts are bound as the bytes that they are, which the server checks and nobody decodes. */
+/**
+ * Texts are bound as strings, not as the bytes that they are: of a Buffer the driver says that it holds
+ * no text, and the server puts it as it is into a column of any character set. A text it converts, or
+ * refuses where the column cannot hold it.
+ */
 function pushValues(values: Value[], kind: Kind, buffer: Buffer, { start }: Entry): void {
   let at = start + ROW_HEADER_BYTES;
   for (const column of kind.columns) {
@@ -198,7 +203,7 @@ function pushValues(values: Value[], kind: Kind, buffer: Buffer, { start }: Entr
       at += 8;
     } else {
       const length = buffer.readUInt32LE(at);
-      values.push(buffer.subarray(at + 4, at + 4 + length));
+      values.push(buffer.toString('utf8', at + 4, at + 4 + length));
       at += 4 + length;
     }
   }
@@ -207,6 +212,5 @@ function pushValues(values: Value[], kind: Kind, buffer: Buffer, { start }: Entr
 function eventIdOf(kind: Kind, buffer: Buffer, entry: Entry): string {
   const values: Value[] = [];
   pushValues(values, kind, buffer, entry);
-  const id = values[kind.columns.findIndex(({ type }) => type === 'event_id')];
-  return Buffer.isBuffer(id) ? id.toString('latin1') : String(id);
+  return String(values[kind.columns.findIndex(({ type }) => type === 'event_id')]);
 }

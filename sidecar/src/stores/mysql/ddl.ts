@@ -117,9 +117,10 @@ export function knownIdsSql(kind: Kind, ids: number): string {
 }
 
 /**
- * Whether an event id is stored. A locking read sees the row that an INSERT has just met, whatever
- * the transaction's snapshot holds; that INSERT has locked it already.
+ * The event id that is stored, as it is there: where somebody has altered the column, others may pass
+ * for equal. A locking read sees the row that an INSERT has just met, whatever the transaction's
+ * snapshot holds; that INSERT has locked it already.
  */
 export function storedSql(kind: Kind): string {
-  return `SELECT 1 FROM ${kind.table} WHERE event_id = ? FOR UPDATE`;
+  return `SELECT event_id FROM ${kind.table} WHERE event_id = ? FOR UPDATE`;
 }

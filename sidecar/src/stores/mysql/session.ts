@@ -5,7 +5,7 @@ import type { DialTarget } from '../server/dial.ts';
 import { mysqlStream, mysqlTls } from '../server/tls-options.ts';
 import { StoreError } from '../store-error.ts';
 
-export type Value = string | number | Buffer | null;
+export type Value = string | number | null;
 
 /** A row in the order of the columns asked for; BIGINT comes as digits. */
 export type Row = readonly (string | number | null)[];
