@@ -8,6 +8,7 @@ import { atHost, type DialTarget, dial } from '../server/dial.ts';
 import type { DsnSource } from '../server/dsn-source.ts';
 import type { Step } from '../server/migrations.ts';
 import { Readers } from '../server/readers.ts';
+import { Recheck } from '../server/recheck.ts';
 import type { Appended, Gauge, Store } from '../store.ts';
 import { StoreError } from '../store-error.ts';
 import { trialRows } from '../trial-rows.ts';
@@ -17,6 +18,7 @@ import { readPage } from './list.ts';
 import { migrate, type Schema } from './migrate.ts';
 import { prepareSession, type ServerFacts } from './server-facts.ts';
 import { Session } from './session.ts';
+import { checkTables } from './table-check.ts';
 
 export interface MysqlStoreOptions {
   /** Asked at each connection attempt. */
@@ -26,6 +28,8 @@ export interface MysqlStoreOptions {
   readonly log: Log;
   /** Of the schema, in place of this build's. */
   readonly steps?: readonly Step<Session>[];
+  /** Milliseconds after which an append looks at the tables again. */
+  readonly recheckMs?: number;
 }
 
 /** Creates the store that keeps records in MySQL, MariaDB or what speaks their protocol. */
@@ -63,6 +67,7 @@ class MysqlStore implements Store {
   readonly #log: Log;
   readonly #readers: Readers<Session>;
   readonly #fold = new Fold();
+  readonly #recheck: Recheck;
   #writer: Writer | undefined;
   /** Being connected; cut when the store is closed. */
   readonly #connecting = new Set<Session>();
@@ -79,6 +84,7 @@ class MysqlStore implements Store {
   constructor(options: MysqlStoreOptions) {
     this.#options = options;
     this.#log = options.log;
+    this.#recheck = new Recheck(options.recheckMs);
     const connect = async () => (await this.#connect(this.#home, 'read')).session;
     this.#readers = new Readers(connect, READERS);
   }
@@ -106,6 +112,7 @@ class MysqlStore implements Store {
       throw atHost(dsn, target.address, serverError('prepare the database', error));
     }
     this.#writer = writer;
+    this.#recheck.done();
     this.#home = host;
     this.#wasOpen = true;
     const { migrated, warnings } = schema;
@@ -120,6 +127,7 @@ class MysqlStore implements Store {
   async append(rows: Rows): Promise<Appended> {
     const { session, facts } = this.#ready;
     try {
+      if (this.#recheck.isDue) await this.#lookAgain(session);
       return await appendRows(session, rows, facts.maxPacketBytes);
     } catch (error) {
       throw await this.#afterFailure(session, 'append', error);
@@ -130,6 +138,7 @@ class MysqlStore implements Store {
     const { session } = this.#ready;
     try {
       await rehearseRows(session, trialRows(Date.now()));
+      await this.#lookAgain(session);
     } catch (error) {
       throw await this.#afterFailure(session, 'write', error);
     }
@@ -171,6 +180,17 @@ class MysqlStore implements Store {
     signal.addEventListener('abort', cut, { once: true });
     await session.end();
     signal.removeEventListener('abort', cut);
+  }
+
+  /** Looks whether tables that were found sound are so still. Of one that is gone a write tells. */
+  async #lookAgain(session: Session): Promise<void> {
+    try {
+      await checkTables(session, false);
+    } catch (error) {
+      // No record is to blame for what was altered.
+      throw serverError('look at the tables', error);
+    }
+    this.#recheck.done();
   }
 
   get #ready(): Writer {

@@ -7,13 +7,14 @@ import { connectionGauges } from '../server/connection-gauges.ts';
 import type { DsnSource } from '../server/dsn-source.ts';
 import type { Step } from '../server/migrations.ts';
 import { Readers } from '../server/readers.ts';
+import { Recheck } from '../server/recheck.ts';
 import type { Appended, Gauge, Store } from '../store.ts';
 import { StoreError } from '../store-error.ts';
 import { APPEND_MS, appendRows } from './append.ts';
 import { Names } from './ddl.ts';
 import { isRefusal, postgresError } from './errors.ts';
 import { readPage } from './list/read-page.ts';
-import { prepareSchema, type StepContext } from './schema.ts';
+import { lookAgain, prepareSchema, type StepContext } from './schema.ts';
 import { checkRights, checkServer } from './server-check.ts';
 import { Session } from './session.ts';
 import { rehearse } from './trial-write.ts';
@@ -25,11 +26,13 @@ export interface PostgresStoreOptions {
   readonly log: Log;
   /** Milliseconds that a batch may take before it is cancelled and tried again. */
   readonly appendMs?: number;
+  /** Milliseconds after which an append looks at the tables again. */
+  readonly recheckMs?: number;
   /** Of the schema, where they are not this build's own. */
   readonly steps?: readonly Step<StepContext>[];
 }
 
-/** How long a look at the server's settings may take. */
+/** How long a look at the server's settings, or at the tables, may take. */
 const LOOK_MS = 10_000;
 /** Connections for lists. */
 const READERS = 3;
@@ -61,6 +64,7 @@ class PostgresStore implements Store {
   readonly #log: Log;
   readonly #readers: Readers<Session>;
   readonly #fold = new Fold();
+  readonly #recheck: Recheck;
   #writer: Writer | undefined;
   #opening: Promise<Writer> | undefined;
   #failure = new StoreError('the database is not open');
@@ -72,6 +76,7 @@ class PostgresStore implements Store {
   constructor(options: PostgresStoreOptions) {
     this.#options = options;
     this.#log = options.log;
+    this.#recheck = new Recheck(options.recheckMs);
     this.#readers = new Readers(async () => this.#dial(await options.source.current()), READERS);
   }
 
@@ -84,6 +89,7 @@ class PostgresStore implements Store {
     const { session, names } = await this.#ready();
     const { appendMs = APPEND_MS } = this.#options;
     try {
+      if (this.#recheck.isDue) await this.#lookAgain(session, names);
       return { duplicates: await appendRows(session, names, rows, appendMs) };
     } catch (error) {
       const failure = postgresError('append', error, { refusable: true });
@@ -111,6 +117,7 @@ class PostgresStore implements Store {
     const { session, names } = await this.#ready();
     try {
       await rehearse(session, names);
+      await this.#lookAgain(session, names);
     } catch (error) {
       // A trial write has no record that could be refused.
       session.destroy();
@@ -171,6 +178,7 @@ class PostgresStore implements Store {
       await checkRights(session, names, server.role, LOOK_MS);
       if (this.#ended) throw this.#failure;
       this.#writer = { session, names };
+      this.#recheck.done();
       this.#isOpen = true;
       this.#readers.dropIdle();
       this.#warn([...server.warnings, ...warnings]);
@@ -184,6 +192,11 @@ class PostgresStore implements Store {
       session.destroy();
       throw error;
     }
+  }
+
+  async #lookAgain(session: Session, names: Names): Promise<void> {
+    await lookAgain(session, names, LOOK_MS);
+    this.#recheck.done();
   }
 
   async #dial(dsn: ServerDsn): Promise<Session> {

@@ -84,6 +84,20 @@ export async function prepareSchema(
 }
 
 /**
+ * Looks whether tables that were found sound are so still. Of one that is gone a write tells.
+ *
+ * @throws {StoreError} a transient one: no record is to blame for what was altered
+ */
+export async function lookAgain(session: Session, names: Names, timeoutMs: number): Promise<void> {
+  try {
+    const found = await readTables(session, names, timeoutMs);
+    for (const table of found.values()) checkTable(table, false);
+  } catch (error) {
+    throw postgresError('look at the tables', error);
+  }
+}
+
+/**
  * Where the node of a sidecar that migrates is lost, nothing ends its connection for hours, and its
  * locks would keep all others down: the server ends a transaction that is silent for so long.
  */
