@@ -197,10 +197,18 @@ describe('a cursor', () => {
   });
 });
 
+test('a cursor with half a character is refused: no text that was read has one', async () => {
+  const { store, api } = await filled(['1']);
+  store.list = async () => ({ items: [], next: { ts: '2026\ud83d', id: '1' } });
+  const { json } = await api.get(AUDIT);
+  expect((await api.get(`${AUDIT}?cursor=${json.next_cursor}`)).status).toBe(400);
+});
+
 test.each([
   ['2026-01-01T00:00:00.000000000Z', '-5'],
   ['2026-01-01T00:00:00.000000000Z', '-9223372036854775808'],
   ['\u0001'.repeat(1_000), '1'],
+  ['\u0000\u{1f984}\ufffd', '1'],
   ['', '1'],
 ])('goes on after a row that another program wrote with ts %j and id %s', async (ts, id) => {
   const { store, api } = await filled(['1']);

@@ -406,6 +406,29 @@ function keepingStore(unopened: () => Store, opened: () => Promise<Store>): void
       }
     });
 
+    // A cursor is the caller's to change, or comes from the store that was there before.
+    it.each([
+      ['a NUL', '2026-11-23T09:41:01.5\u00009'],
+      ['a letter beyond ASCII', '2026-11-23T09:41:01.5\u00e9'],
+      ['an emoji', '2026-11-23T09:41:01\u{1f984}'],
+      ['control characters', '2026-11-23T09:41:01.1\u0001\u007f'],
+    ])('goes on after a place that no row of its own can have: %s', async (_, ts) => {
+      const store = await opened();
+      const [first, second] = [1, 2].map((second) =>
+        audit({ ts: `2026-11-23T09:41:0${second}.000000000Z`, actor: 'ana', action: 'create' }),
+      );
+      await store.append(rows(first!, second!));
+      // The last reads in slices.
+      for (const filter of [{}, { actor: ['ana'] }, { actor: ['ana'], action: ['create'] }]) {
+        const from = (id: string, order: 'asc' | 'desc') =>
+          readAll(store, { ...filter, order, after: { ts, id } });
+        for (const id of ['-5', '0', '9223372036854775807']) {
+          expect(ids(await from(id, 'asc'))).toEqual(ids([second!]));
+          expect(ids(await from(id, 'desc'))).toEqual(ids([first!]));
+        }
+      }
+    });
+
     it('never answers more than the limit, and no next place at the end', async () => {
       const store = await opened();
       await store.append(rows(audit(), audit(), audit()));

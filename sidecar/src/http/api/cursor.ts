@@ -49,8 +49,7 @@ export function decodeCursor(asked: Asked, text: string): Cursor | 'foreign' | u
   }
   if (!Array.isArray(fields) || fields.length !== 6 || fields[0] !== VERSION) return undefined;
   const [, bound, ts, id, since, until] = fields as unknown[];
-  // The place is a row's own, and another program may have written it otherwise.
-  if (typeof ts !== 'string' || ts.length > MAX_TS_CHARS || !isId(id)) return undefined;
+  if (!isTs(ts) || !isId(id)) return undefined;
   if ((since !== null && !isTime(since)) || (until !== null && !isTime(until))) return undefined;
   if (bound !== digest(asked)) return 'foreign';
   return { after: { ts, id }, since: since ?? undefined, until: until ?? undefined };
@@ -58,6 +57,11 @@ export function decodeCursor(asked: Asked, text: string): Cursor | 'foreign' | u
 
 function isTime(value: unknown): value is string {
   return typeof value === 'string' && isStoredTime(value);
+}
+
+/** The place is a row's own, and another program may have written any text that UTF-8 can say. */
+function isTs(value: unknown): value is string {
+  return typeof value === 'string' && value.length <= MAX_TS_CHARS && value.isWellFormed();
 }
 
 function isId(value: unknown): value is string {

@@ -137,7 +137,8 @@ function rangeOf(
   if (since !== undefined) range.push({ sql: 'ts >= ?', values: [since] });
   if (until !== undefined) range.push({ sql: 'ts < ?', values: [until] });
   if (after !== undefined) {
-    const { ts, id } = after;
+    const { id } = after;
+    const ts = comparable(after.ts);
     const sql = `ts ${beyond}= ? AND (ts ${beyond} ? OR id ${beyond} ${ID})`;
     range.push({ sql, values: [ts, ts, id] });
   }
@@ -147,6 +148,15 @@ function rangeOf(
     range.push({ sql, values: [ts, ts, id] });
   }
   return range;
+}
+
+/**
+ * A time that the column's character set, ASCII, can be compared with; the server refuses any other. A
+ * caller may have changed a cursor, or kept it from another store. Its first character beyond ASCII
+ * sorts after all that the column holds, as the last one of ASCII does.
+ */
+function comparable(ts: string): string {
+  return ts.replace(/[^\0-\x7f].*$/s, '\x7f');
 }
 
 /** MySQL refuses a bound double after LIMIT, so the number stands in the text. */

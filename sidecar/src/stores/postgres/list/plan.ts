@@ -123,10 +123,18 @@ function rangeTests({ since, until, after, order }: ListQuery, values: Values): 
   if (since !== undefined) tests.push(`ts >= ${values.add(since)}`);
   if (until !== undefined) tests.push(`ts < ${values.add(until)}`);
   if (after !== undefined) {
-    const place = `(${values.add(after.ts)}, ${values.add(after.id)}::bigint)`;
+    const place = `(${values.add(withoutNul(after.ts))}, ${values.add(after.id)}::bigint)`;
     tests.push(`(ts, id) ${order === 'asc' ? '>' : '<'} ${place}`);
   }
   return tests;
+}
+
+/**
+ * A time that Postgres takes: its texts have no NUL. A caller may have changed a cursor, or kept it from
+ * SQLite, whose texts may. The next character has the same place among texts without it.
+ */
+function withoutNul(ts: string): string {
+  return ts.replaceAll('\0', '\x01');
 }
 
 function residuals(query: ListQuery): { column: Column; wanted: readonly string[] }[] {
