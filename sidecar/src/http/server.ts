@@ -17,7 +17,7 @@ import { Pipelines } from './pipelines.ts';
 import type { Problem } from './problem.ts';
 import type { RequestStats } from './request-stats.ts';
 import { application, type Route } from './routes.ts';
-import { targetProblem } from './target.ts';
+import { PLAIN_PATH, takeTarget } from './target.ts';
 
 export interface ServerOptions {
   readonly routes: readonly Route[];
@@ -27,8 +27,15 @@ export interface ServerOptions {
   /** Told of a connection that was one too many. */
   readonly onConnectionRefused: () => void;
   readonly log: Log;
-  /** Looks at each request before its route does; the problem it finds is the answer. */
-  readonly guard?: (incoming: IncomingMessage) => Problem | undefined;
+  /**
+   * Looks at each request before its route does; the problem it finds is the answer.
+   *
+   * @param authority the host that the target names, where it names one
+   */
+  readonly guard?: (
+    incoming: IncomingMessage,
+    authority: string | undefined,
+  ) => Problem | undefined;
   readonly stats?: RequestStats;
   /** Whether answers should end their connections. */
   readonly isClosing?: () => boolean;
@@ -73,16 +80,21 @@ export function hardenedServer(options: ServerOptions): Server {
     return false;
   };
 
+  const postOf = ({ method, url }: IncomingMessage) =>
+    method === 'POST' && url !== undefined ? posts.get(url) : undefined;
+
   function onRequest(incoming: IncomingMessage, outgoing: ServerResponse): void {
     if (!admits(incoming, outgoing)) return;
-    const { method, url } = incoming;
-    const post = method === 'POST' && url !== undefined ? posts.get(url) : undefined;
+    const known = postOf(incoming);
     // A target that is a route's own path needs no look.
-    const problem = (post === undefined ? targetProblem(incoming) : undefined) ?? guard?.(incoming);
+    const target = known === undefined ? takeTarget(incoming) : PLAIN_PATH;
+    const problem = 'status' in target ? target : guard?.(incoming, target.authority);
     if (problem !== undefined) {
       new Exchange(incoming, outgoing, serving).problem(problem);
       return;
     }
+    // What came as a whole URL is a path by now.
+    const post = known ?? postOf(incoming);
     if (post !== undefined) {
       post(new Exchange(incoming, outgoing, serving));
       return;
@@ -90,7 +102,7 @@ export function hardenedServer(options: ServerOptions): Server {
     // The framework makes a URL of it, which fails for some that are legal; nothing here goes by it.
     incoming.headers.host = 'localhost';
     // Hono would wrap the answer to HEAD once more; Node leaves its body out by itself.
-    if (method === 'HEAD') incoming.method = 'GET';
+    if (incoming.method === 'HEAD') incoming.method = 'GET';
     void respond(incoming, outgoing);
   }
 

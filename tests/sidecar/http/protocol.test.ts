@@ -55,8 +55,11 @@ test('wants exactly one Host', async () => {
 });
 
 test.each([
-  'http://localhost/v1/audit-events',
   '*',
+  'https://localhost/v1/audit-events',
+  'http:///v1/audit-events',
+  'http://localhost/v1/audit-events#x',
+  'http://localhost/v1\\audit-events',
   '/v1\\audit-events',
   '/v1/audit-events#x',
   '/v1/audit-events?actor=\xe4',
@@ -68,6 +71,25 @@ test.each([
   );
   expect(answer).toMatch(/^HTTP\/1.1 400 /);
   expect(answer).toMatch('application/problem+json');
+});
+
+test('takes a whole URL for a target, as proxies send it', async () => {
+  const api = await start();
+  const statusOf = async (target: string, rest = '\r\n', method = 'GET', host = 'localhost') => {
+    const answer = await api.raw(`${method} ${target} HTTP/1.1\r\nHost: ${host}\r\n${rest}`);
+    return Number(answer.slice(9, 12));
+  };
+  const post = `Content-Type: application/json\r\nContent-Length: ${RECORD.length}\r\n\r\n${RECORD}`;
+  expect(await statusOf(`http://localhost:8085${AUDIT}`)).toBe(200);
+  expect(await statusOf(`HTTP://127.0.0.1${AUDIT}?limit=1`)).toBe(200);
+  expect(await statusOf(`http://[::1]:8085${AUDIT}`, post, 'POST')).toBe(202);
+  expect(await statusOf(`http://localhost${AUDIT}?x=1`)).toBe(400);
+  expect(await statusOf('http://localhost')).toBe(404);
+  expect(await statusOf('http://localhost?x')).toBe(404);
+  // Its host must be this one, and the header's too.
+  expect(await statusOf(`http://evil.example${AUDIT}`)).toBe(421);
+  expect(await statusOf(`http://localhost@evil.example${AUDIT}`, post, 'POST')).toBe(421);
+  expect(await statusOf(`http://localhost${AUDIT}`, '\r\n', 'GET', 'evil.example')).toBe(421);
 });
 
 test('answers what is not there with 404 and other methods with 405 and Allow', async () => {

@@ -10,8 +10,14 @@ const LOOPBACK = /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])(?::\d{0,5})?$/i;
 /**
  * Refuses requests that name another host. A web page can point its own name at 127.0.0.1 (DNS
  * rebinding) and would then be of the same origin, but its browser still sends that name.
+ *
+ * @param authority the host that the target names: it goes before the header (RFC 9112, section
+ * 3.2.2), but whoever sends both has no reason to mean another host by either
  */
-export function hostProblem({ rawHeaders }: IncomingMessage): Problem | undefined {
+export function hostProblem(
+  { rawHeaders }: IncomingMessage,
+  authority: string | undefined,
+): Problem | undefined {
   let host: string | undefined;
   let hosts = 0;
   for (let i = 0; i < rawHeaders.length; i += 2) {
@@ -20,7 +26,8 @@ export function hostProblem({ rawHeaders }: IncomingMessage): Problem | undefine
     host = rawHeaders[i + 1];
     hosts += 1;
   }
-  if (hosts === 1 && host !== undefined && LOOPBACK.test(host)) return undefined;
+  const isMeant = authority === undefined || LOOPBACK.test(authority);
+  if (isMeant && hosts === 1 && host !== undefined && LOOPBACK.test(host)) return undefined;
   const detail =
     'this API is for the same host alone: send one Host header with localhost, 127.0.0.1 or [::1]';
   return { status: 421, detail };
