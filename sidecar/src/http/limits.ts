@@ -3,6 +3,9 @@
 /** Most bytes of a request's line and headers; Node's own default, said aloud. */
 export const MAX_HEADER_BYTES = 16 * 1024;
 
+/** Headers of a request; Node's own default, said aloud. Its parser refuses more, as it does bytes. */
+export const MAX_HEADERS = 1_000;
+
 /** A client on the same host sends its headers in one packet; a slow one is stuck or hostile. */
 export const HEADERS_TIMEOUT_MS = 10_000;
 

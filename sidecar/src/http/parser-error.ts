@@ -1,6 +1,6 @@
 import { type Server, type ServerResponse, STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { MAX_HEADER_BYTES } from './limits.ts';
+import { MAX_HEADER_BYTES, MAX_HEADERS } from './limits.ts';
 import { PROBLEM_TYPE, type Problem, problemBody } from './problem.ts';
 import { requestId } from './request-id.ts';
 import { SECURITY_HEADERS } from './security-headers.ts';
@@ -11,7 +11,8 @@ const LINGER_MS = 1_000;
 const LENGTH_DETAIL =
   'the length of the body is not clear: send one Content-Length, or Transfer-Encoding: chunked';
 
-const HEADERS_DETAIL = `the request's line and headers exceed ${MAX_HEADER_BYTES} bytes; ask for fewer filter values at a time`;
+/** Node tells of both limits alike. */
+const HEADERS_DETAIL = `the request's line and headers exceed ${MAX_HEADER_BYTES} bytes, or its headers are more than ${MAX_HEADERS}; ask for fewer filter values at a time`;
 
 interface HttpSocket extends Duplex {
   readonly bytesRead?: number;

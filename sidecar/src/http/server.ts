@@ -8,6 +8,7 @@ import {
   HEADERS_TIMEOUT_MS,
   KEEP_ALIVE_MS,
   MAX_HEADER_BYTES,
+  MAX_HEADERS,
   REQUEST_TIMEOUT_MS,
   STREAM_BYTES,
   TIMEOUT_CHECK_MS,
@@ -116,6 +117,7 @@ export function hardenedServer(options: ServerOptions): Server {
     requireHostHeader: false,
     insecureHTTPParser: false,
   });
+  server.maxHeadersCount = MAX_HEADERS;
   server.maxConnections = maxConnections;
   server.on('request', onRequest);
   // With this listener it is the body's reader that tells the client to go on.

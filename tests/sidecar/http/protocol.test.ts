@@ -143,6 +143,11 @@ test.each([
     `GET / HTTP/1.1\r\nHost: localhost\r\nX: ${'x'.repeat(20_000)}\r\n\r\n`,
     431,
   ],
+  [
+    'more than 1,000 headers',
+    `GET / HTTP/1.1\r\nHost: localhost\r\n${'a:\r\n'.repeat(1_000)}\r\n`,
+    431,
+  ],
   ['a header without a name', 'GET / HTTP/1.1\r\n: x\r\n\r\n', 400],
   ['two lengths', `${HEAD}Content-Length: 1\r\nContent-Length: 2\r\n\r\n`, 400],
   ['a length and chunks', `${HEAD}Content-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n`, 400],
@@ -163,7 +168,21 @@ test('says how to ask with fewer values where a line and its headers grow too lo
   const values = 'sandbox_id=x&'.repeat(2_000);
   const answer = await api.send(`${AUDIT}?${values}`);
   expect(answer.status).toBe(431);
-  expect(JSON.parse(answer.text).detail).toMatch(/exceed 16384 bytes; ask for fewer filter values/);
+  expect(JSON.parse(answer.text).detail).toMatch(/exceed 16384 bytes.*ask for fewer filter values/);
+});
+
+test('says how many headers there may be where there are more', async () => {
+  const api = await start();
+  const headers = Object.fromEntries(Array.from({ length: 1_100 }, (_, i) => [`x${i}`, '']));
+  const answer = await api.send(AUDIT, { headers });
+  expect(answer.status).toBe(431);
+  expect(JSON.parse(answer.text).detail).toMatch(/headers are more than 1000/);
+});
+
+test('documents the answer to another expectation', async () => {
+  const api = await start();
+  const answer = await api.send(AUDIT, { headers: { expect: 'miracles' }, body: RECORD });
+  expect(answer.status).toBe(417);
 });
 
 test('names the resources where there is none', async () => {

@@ -1,5 +1,5 @@
 import type { Column, Kind } from '../../records/kinds.ts';
-import { MAX_HEADER_BYTES } from '../limits.ts';
+import { MAX_HEADER_BYTES, MAX_HEADERS } from '../limits.ts';
 import { PROBLEM_TYPE } from '../problem.ts';
 import {
   DEFAULT_PAGE_ITEMS,
@@ -24,8 +24,11 @@ const COMMON_HEADERS = { 'X-Request-Id': { $ref: '#/components/headers/RequestId
 const ALWAYS = {
   400: problem('The request cannot be understood.'),
   408: problem('The request did not arrive in time.'),
-  421: problem('The Host header is missing, repeated, or names another host.'),
-  431: problem(`The request's line and headers exceed ${MAX_HEADER_BYTES} bytes.`),
+  417: problem('The Expect header asks for more than 100-continue.'),
+  421: problem('The Host header is missing, repeated, or it or the target names another host.'),
+  431: problem(
+    `The request's line and headers exceed ${MAX_HEADER_BYTES} bytes, or its headers are more than ${MAX_HEADERS}.`,
+  ),
   500: problem('An internal error.'),
 };
 
