@@ -14,14 +14,21 @@ const LENGTH_DETAIL =
 /** Node tells of both limits alike. */
 const HEADERS_DETAIL = `the request's line and headers exceed ${MAX_HEADER_BYTES} bytes, or its headers are more than ${MAX_HEADERS}; ask for fewer filter values at a time`;
 
+/** A host and a port are no resource here, so they allow no method at all (RFC 9110, 10.2.1). */
+const NO_PROXY: Problem = { status: 405, detail: 'this is not a proxy', headers: { Allow: '' } };
+
 interface HttpSocket extends Duplex {
   readonly bytesRead?: number;
   /** Node's own name for the answer under way on a connection; its default handler looks too. */
   readonly _httpMessage?: ServerResponse | null;
 }
 
-/** Answers what Node's parser refuses, and CONNECT, with problem+json instead of an empty text. */
-export function answerParserErrors(server: Server): void {
+/**
+ * Answers what Node's parser refuses, and CONNECT, with problem+json instead of an empty text.
+ *
+ * @param isOver whether the last request of a connection has come: what follows it is nobody's
+ */
+export function answerParserErrors(server: Server, isOver: (socket: Duplex) => boolean): void {
   // Node tells of each piece that follows the first bad one, too.
   const answered = new WeakSet<Duplex>();
   server.on('clientError', (error: NodeJS.ErrnoException, socket: HttpSocket) => {
@@ -29,6 +36,7 @@ export function answerParserErrors(server: Server): void {
     const message = socket._httpMessage;
     // Where the request before is whole, a client would take this problem for the answer to that.
     const underWay = message?.headersSent === true || message?.req.complete === true;
+    if (underWay && isOver(socket)) return;
     const silent = socket.bytesRead === 0 || error.code === 'ECONNRESET';
     if (!socket.writable || underWay || silent) {
       socket.destroy();
@@ -37,8 +45,10 @@ export function answerParserErrors(server: Server): void {
     answered.add(socket);
     end(socket, problemOf(error.code));
   });
-  server.on('connect', (_request, socket) => {
-    end(socket, { status: 405, detail: 'this is not a proxy', headers: { Allow: 'GET, HEAD' } });
+  server.on('connect', (_request, socket: HttpSocket) => {
+    // Node hands over the connection whatever is under way on it, whose answer this would be taken for.
+    if (socket._httpMessage) socket.destroy();
+    else end(socket, NO_PROXY);
   });
 }
 

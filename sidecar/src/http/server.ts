@@ -19,6 +19,7 @@ import type { Problem } from './problem.ts';
 import type { RequestStats } from './request-stats.ts';
 import { application, type Route } from './routes.ts';
 import { PLAIN_PATH, takeTarget } from './target.ts';
+import { Upgrades } from './upgrades.ts';
 
 export interface ServerOptions {
   readonly routes: readonly Route[];
@@ -40,7 +41,7 @@ export interface ServerOptions {
   readonly stats?: RequestStats;
   /** Whether answers should end their connections. */
   readonly isClosing?: () => boolean;
-  /** Told of a request that gets no answer, because too many wait on its connection. */
+  /** Told of a request that gets no answer, because of those before it on its connection. */
   readonly onCut?: (incoming: IncomingMessage) => void;
 }
 
@@ -71,14 +72,26 @@ export function hardenedServer(options: ServerOptions): Server {
   );
 
   const pipelines = new Pipelines(maxPipelined);
+  const upgrades = new Upgrades();
+  // False for a request that is to have no answer.
   const admits = (incoming: IncomingMessage, outgoing: ServerResponse): boolean => {
-    if (pipelines.admit(incoming, outgoing)) return true;
-    incoming.socket.destroy();
-    onCut?.(incoming);
-    troubles.tell('pipeline', (repeated) =>
-      log.warn({ max: maxPipelined, repeated }, 'connection ended: too many requests wait on it'),
-    );
-    return false;
+    if (!pipelines.admit(incoming, outgoing)) {
+      incoming.socket.destroy();
+      onCut?.(incoming);
+      troubles.tell('pipeline', (repeated) =>
+        log.warn({ max: maxPipelined, repeated }, 'connection ended: too many requests wait on it'),
+      );
+      return false;
+    }
+    const last = upgrades.lastOf(incoming.socket);
+    if (last === incoming) {
+      outgoing.shouldKeepAlive = false;
+    } else if (last !== undefined) {
+      onCut?.(incoming);
+      incoming.resume();
+      return false;
+    }
+    return true;
   };
 
   const postOf = ({ method, url }: IncomingMessage) =>
@@ -116,6 +129,7 @@ export function hardenedServer(options: ServerOptions): Server {
     highWaterMark: STREAM_BYTES,
     requireHostHeader: false,
     insecureHTTPParser: false,
+    shouldUpgradeCallback: upgrades.decline,
   });
   server.maxHeadersCount = MAX_HEADERS;
   server.maxConnections = maxConnections;
@@ -133,6 +147,6 @@ export function hardenedServer(options: ServerOptions): Server {
       log.warn({ maxConnections, repeated }, 'connection refused: too many are open');
     troubles.tell('drop', tell);
   });
-  answerParserErrors(server);
+  answerParserErrors(server, (socket) => upgrades.lastOf(socket)?.complete === true);
   return server;
 }

@@ -6,6 +6,9 @@ import { MemoryStore } from './support/memory-store.ts';
 const RECORD = '{"action":"create","resource":"sandbox"}';
 const HEAD = `POST ${AUDIT} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n`;
 
+/** Never there, so that all is waited for until the connection closes. */
+const CLOSED = /(?!)/;
+
 function start() {
   return TestApi.start(noopStore());
 }
@@ -192,12 +195,60 @@ test('names the resources where there is none', async () => {
   expect(JSON.parse(answer.text).detail).toContain('/v1/audit-events, ');
 });
 
-test('serves a request that would upgrade as any other', async () => {
+const UPGRADE = 'Connection: Upgrade\r\nUpgrade: h2c\r\n';
+
+function postOf(body: string, more = '', type = 'application/json') {
+  return `POST ${AUDIT} HTTP/1.1\r\nHost: localhost\r\nContent-Type: ${type}\r\n${more}Content-Length: ${body.length}\r\n\r\n${body}`;
+}
+
+test('serves a request that would upgrade as any other, and ends its connection', async () => {
   const api = await start();
-  const answer = await api.raw(
-    `GET ${AUDIT} HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n`,
-  );
-  expect(answer).toMatch(/^HTTP\/1.1 200 /);
+  for (const request of [
+    `GET ${AUDIT} HTTP/1.1\r\nHost: localhost\r\n${UPGRADE}\r\n`,
+    postOf(RECORD, UPGRADE),
+  ]) {
+    const connection = await api.connect();
+    connection.socket.write(request);
+    const answer = await connection.until(CLOSED);
+    expect(answer).toMatch(/^HTTP\/1.1 20[02] /);
+    expect(answer).toMatch(/connection: close/i);
+    expect(answer).toMatch(/\}$/);
+  }
+  // No offer without both headers.
+  const kept = await api.raw(postOf(RECORD, 'Upgrade: h2c\r\n'));
+  expect(kept).not.toMatch(/connection: close/i);
+});
+
+test('leaves no doubt about what was sent behind a request that would upgrade', async () => {
+  const api = await start();
+  const connection = await api.connect();
+  connection.socket.write(postOf(RECORD, UPGRADE) + postOf(RECORD) + postOf(RECORD));
+  const answers = await connection.until(CLOSED);
+  expect(answers.match(/HTTP\/1\.1 /g)).toHaveLength(1);
+  expect(answers).toMatch(/connection: close/i);
+  expect(api.recorder.ledger.received[0]).toBe(1);
+});
+
+test('takes nothing behind a request that would upgrade for a request', async () => {
+  const store = new MemoryStore();
+  const gate = Promise.withResolvers<void>();
+  store.gate = () => gate.promise;
+  const api = await TestApi.start(store);
+  const tail = postOf(RECORD);
+  const body = `${RECORD}\n${tail}nonsense\r\n\r\n`;
+  const [before] = postOf(body, '', 'application/x-ndjson').split(tail);
+  const connection = await api.connect();
+  const { socket } = connection;
+  socket.write(postOf(RECORD, `${UPGRADE}Prefer: wait=60\r\n`) + before);
+  await vi.waitFor(() => expect(api.recorder.ledger.received[0]).toBe(1));
+  // What is left of the second body looks like a request to a parser that has lost its beginning.
+  socket.write(`${tail}nonsense\r\n\r\n`);
+  await vi.waitFor(() => expect(api.api.refusedBodies.pipelined).toBe(1));
+  gate.resolve();
+  const answers = await connection.until(CLOSED);
+  expect(answers.match(/HTTP\/1\.1 \d+/g)).toEqual(['HTTP/1.1 201']);
+  expect(socket.closed).toBe(true);
+  expect(api.recorder.ledger.received[0]).toBe(1);
 });
 
 test('never answers a whole request with the problem of what follows it', async () => {
@@ -207,7 +258,15 @@ test('never answers a whole request with the problem of what follows it', async 
   const api = await TestApi.start(store);
   const post = `${HEAD}Prefer: wait=5\r\nContent-Length: ${RECORD.length}\r\n\r\n${RECORD}`;
   expect(await api.raw(`${post}nonsense\r\n\r\n`)).toBe('');
+  expect(await api.raw(`${post}CONNECT localhost:1 HTTP/1.1\r\nHost: localhost\r\n\r\n`)).toBe('');
   resolve();
+});
+
+test('allows CONNECT no method on any host', async () => {
+  const api = await start();
+  const answer = await api.raw('CONNECT localhost:1 HTTP/1.1\r\nHost: localhost\r\n\r\n');
+  expect(answer).toMatch(/^HTTP\/1.1 405 /);
+  expect(answer).toMatch(/^Allow: \r$/m);
 });
 
 test('says nothing to a connection that sends nothing', async () => {

@@ -3,7 +3,7 @@
  * - too_large: more bytes or records than a request may have (413);
  * - unreadable: broken off, or no JSON (400);
  * - query: a POST takes no query parameters (400);
- * - pipelined: behind too many others on a connection, which was ended.
+ * - pipelined: behind too many others that waited, or behind an Upgrade, on a connection that was ended.
  */
 export type BodyRefusal = 'in_flight' | 'too_large' | 'unreadable' | 'query' | 'pipelined';
 
