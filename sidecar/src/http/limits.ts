@@ -33,6 +33,13 @@ export const API_PIPELINED = 100;
 /** An answer of the ops listener takes a millisecond to make, and no caller of it pipelines. */
 export const OPS_PIPELINED = 1;
 
+/**
+ * Memory of the requests that wait so, on all connections of a listener together: room for a thousand
+ * small ones. Each may have MAX_HEADER_BYTES, which would come to 1.6 GiB, and beside a full queue and
+ * bodies the chart's limit of memory leaves hardly more than this.
+ */
+export const PIPELINED_BYTES = 4 * 1024 * 1024;
+
 /** A Router opens a connection for each request under way. */
 export const API_CONNECTIONS = 1_024;
 

@@ -9,6 +9,7 @@ import {
   KEEP_ALIVE_MS,
   MAX_HEADER_BYTES,
   MAX_HEADERS,
+  PIPELINED_BYTES,
   REQUEST_TIMEOUT_MS,
   STREAM_BYTES,
   TIMEOUT_CHECK_MS,
@@ -71,15 +72,16 @@ export function hardenedServer(options: ServerOptions): Server {
     { autoCleanupIncoming: false, overrideGlobalObjects: false },
   );
 
-  const pipelines = new Pipelines(maxPipelined);
+  const pipelines = new Pipelines(maxPipelined, PIPELINED_BYTES);
   const upgrades = new Upgrades();
   // False for a request that is to have no answer.
   const admits = (incoming: IncomingMessage, outgoing: ServerResponse): boolean => {
     if (!pipelines.admit(incoming, outgoing)) {
       incoming.socket.destroy();
       onCut?.(incoming);
+      const limits = { max: maxPipelined, maxBytes: PIPELINED_BYTES };
       troubles.tell('pipeline', (repeated) =>
-        log.warn({ max: maxPipelined, repeated }, 'connection ended: too many requests wait on it'),
+        log.warn({ ...limits, repeated }, 'connection ended: too many requests wait for answers'),
       );
       return false;
     }

@@ -324,6 +324,38 @@ test('ends a connection on which too many requests wait for the answer before th
   await vi.waitFor(() => expect(answered()).toBe(101), { timeout: 10_000 });
 });
 
+test('ends a connection whose requests wait where those of all hold too much memory', async () => {
+  const store = new MemoryStore();
+  const gate = Promise.withResolvers<void>();
+  store.gate = () => gate.promise;
+  const api = await TestApi.start(store);
+  const waiting = async (request: string) => {
+    const before = api.recorder.ledger.received[0] ?? 0;
+    const connection = await api.connect();
+    connection.socket.write(postOf(RECORD, 'Prefer: wait=60\r\n') + request.repeat(90));
+    await vi.waitFor(() => expect(api.recorder.ledger.received[0]).toBeGreaterThan(before));
+    return connection;
+  };
+  const padding = `X: ${'x'.repeat(16_000)}\r\n`;
+  const get = `GET ${AUDIT} HTTP/1.1\r\nHost: localhost\r\n${padding}\r\n`;
+  const first = await waiting(get);
+  const second = await waiting(get);
+  const third = await waiting(postOf(RECORD, padding));
+  expect(await third.until(CLOSED)).toBe('');
+  expect(api.api.refusedBodies.pipelined).toBeGreaterThanOrEqual(1);
+  // What closed connections held is there for others.
+  const open = () =>
+    new Promise<number>((resolve) => api.api.server.getConnections((_, n) => resolve(n)));
+  const before = await open();
+  first.socket.destroy();
+  await vi.waitFor(async () => expect(await open()).toBe(before - 1));
+  const fourth = await waiting(get);
+  gate.resolve();
+  const answered = () =>
+    [second, fourth].map(({ received }) => received.match(/HTTP\/1\.1 20/g)?.length);
+  await vi.waitFor(() => expect(answered()).toEqual([91, 91]), { timeout: 10_000 });
+});
+
 test('keeps connections longer than clients keep theirs', async () => {
   const api = await start();
   const { server } = api.api;
