@@ -84,7 +84,7 @@ export class Exchange {
 
   /** Tells a client that waits for it to send the body (RFC 9110, section 10.1.1). */
   continue(): void {
-    if (this.incoming.headers.expect === undefined || this.#continued) return;
+    if (!this.#expects() || this.#continued) return;
     this.#continued = true;
     this.outgoing.writeContinue();
   }
@@ -106,7 +106,12 @@ export class Exchange {
   }
 
   #awaitsContinue(): boolean {
-    const { incoming } = this;
-    return incoming.headers.expect !== undefined && !this.#continued && hasBody(incoming);
+    return this.#expects() && !this.#continued && hasBody(this.incoming);
+  }
+
+  /** HTTP/1.0 knows no expectation and no answer before the answer (RFC 9110, 10.1.1 and 15.2). */
+  #expects(): boolean {
+    const { headers, httpVersion } = this.incoming;
+    return headers.expect !== undefined && httpVersion === '1.1';
   }
 }

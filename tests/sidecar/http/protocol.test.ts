@@ -289,6 +289,17 @@ test('tells a client that expects it to go on, and only if the body is wanted', 
   expect(refused).toMatch(/connection: close/i);
 });
 
+test('expects nothing of HTTP/1.0, which knows no answer before the answer', async () => {
+  const api = await start();
+  const sent = postOf(RECORD, 'Expect: 100-continue\r\n').replace('HTTP/1.1', 'HTTP/1.0');
+  expect(await api.raw(sent)).toMatch(/^HTTP\/1.1 202 /);
+  // A body that nobody wants is read as from a client that expects nothing.
+  const untyped = sent.replace(/Content-Type: .*\r\n/, 'Connection: keep-alive\r\n');
+  const refused = await api.raw(untyped);
+  expect(refused).toMatch(/^HTTP\/1.1 415 /);
+  expect(refused).toMatch(/connection: keep-alive/i);
+});
+
 test('answers pipelined requests in their order', async () => {
   const api = await start();
   const post = `${HEAD}Content-Length: ${RECORD.length}\r\n\r\n${RECORD}`;
