@@ -75,7 +75,13 @@ func parseURL(rawURL string) (base, socket string, err error) {
 	if u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" {
 		return "", "", errors.New("storageclient: the sidecar's URL must be http, https or unix, such as http://127.0.0.1:8085")
 	}
-	if u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+	if port := u.Port(); port != "" {
+		if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
+			return "", "", errors.New("storageclient: the port of the sidecar's URL must be between 1 and 65535")
+		}
+	}
+	// A query may be empty and is one all the same: paths would be appended behind the question mark.
+	if u.User != nil || u.RawQuery != "" || u.ForceQuery || u.Fragment != "" {
 		return "", "", errors.New("storageclient: the sidecar's URL must have no user, query or fragment")
 	}
 	return strings.TrimRight(u.String(), "/"), "", nil

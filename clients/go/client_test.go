@@ -201,7 +201,8 @@ func TestTakesItsURLFromTheEnvironment(t *testing.T) {
 
 func TestRefusesBadOptionsWithoutRepeatingThem(t *testing.T) {
 	for _, url := range []string{
-		"127.0.0.1:8085", "ftp://x", "http://", "http://user:hunter2@x", "http://x?hunter2", "http://x/#hunter2", "unix:hunter2", "unix://hunter2/x", "http://[hunter2", "\x00",
+		"127.0.0.1:8085", "ftp://x", "http://", "http://user:hunter2@x", "http://x?hunter2", "http://x/#hunter2", "http://x:8085/?",
+		"http://hunter2:65536", "http://hunter2:0", "http://hunter2:99999999999999999999", "unix:hunter2", "unix://hunter2/x", "http://[hunter2", "\x00",
 	} {
 		_, err := New(Options{URL: url})
 		if err == nil || strings.Contains(err.Error(), "hunter2") {
