@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"math"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -120,6 +121,41 @@ func TestDropsByBytesToo(t *testing.T) {
 	if s := c.Stats(); s.Dropped < 80 || s.Queued < 8 {
 		t.Errorf("stats are %+v", s)
 	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_ = c.Shutdown(ctx)
+}
+
+func TestSurvivesAnObserverThatPanics(t *testing.T) {
+	var seen []Outcome
+	isCareless := true
+	c := start(t, Options{URL: "http://127.0.0.1:1", MaxRecords: 2, Observe: func(o Observation) {
+		seen = append(seen, o.Outcome)
+		if isCareless {
+			panic("observer")
+		}
+	}}, quick())
+	record := func(details string) (panicked any) {
+		defer func() { panicked = recover() }()
+		_ = c.RecordAuditEvent(t.Context(), AuditEvent{Action: "exec", Resource: "sandbox", Details: details})
+		return nil
+	}
+	for _, details := range []string{"first", "second", "third, for which there is no room", "fourth", strings.Repeat("x", maxText)} {
+		if record(details) != "observer" {
+			t.Errorf("the panic did not reach the caller of %.50q", details)
+		}
+		balance(t, c.Stats())
+	}
+	want := []Outcome{Queued, Queued, Dropped, Queued, Rejected}
+	if !slices.Equal(seen, want) {
+		t.Errorf("observed %v, want %v", seen, want)
+	}
+	if s := c.Stats(); s.Recorded != 4 || s.Queued != 2 {
+		t.Errorf("stats are %+v", s)
+	}
+	c.mu.Lock()
+	isCareless = false
+	c.mu.Unlock()
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	_ = c.Shutdown(ctx)

@@ -63,7 +63,8 @@ type Options struct {
 	MaxBytes   int
 	// Observe, when set, is told of each step of each record: for journals and tests. It is called
 	// under the client's lock, in the order in which things happen, so it must be quick and must not
-	// call the client.
+	// call the client. Nor should it panic: in a Record method its panic is the caller's, who may
+	// recover and go on with the client, but in the sender it ends the program.
 	Observe func(Observation)
 }
 
@@ -212,14 +213,15 @@ func (c *Client) record(k kind, when time.Time, texts *[maxTexts]string, numbers
 	}
 
 	c.mu.Lock()
-	c.stats.Recorded++
+	defer c.mu.Unlock()
 	if c.isClosed {
+		c.stats.Recorded++
 		c.left(k, id, Dropped)
-		c.mu.Unlock()
 		return ErrClosed
 	}
 	for !c.ring.hasRoom(size) && c.dropOldest() {
 	}
+	c.stats.Recorded++
 	r := c.ring.push(k, text)
 	r.ends = ends
 	if numbers != nil {
@@ -227,14 +229,14 @@ func (c *Client) record(k kind, when time.Time, texts *[maxTexts]string, numbers
 	}
 	r.sec, r.nsec = when.Unix(), int32(when.Nanosecond())
 	r.id = id
-	if c.observe != nil {
-		c.observe(Observation{k.String(), id.String(), Queued})
-	}
 	// A sender that sleeps knows of the lanes that are not empty and wakes when their pauses end.
 	if c.ring.lanes[k].count == 1 {
 		c.stir()
 	}
-	c.mu.Unlock()
+	// Last, as everywhere: what panics leaves the account whole.
+	if c.observe != nil {
+		c.observe(Observation{k.String(), id.String(), Queued})
+	}
 	return nil
 }
 
@@ -273,12 +275,13 @@ func (c *Client) dropOldest() bool {
 	if !ok {
 		return false
 	}
-	c.left(k, c.ring.slot(c.ring.waiting(k)).id, Dropped)
+	id := c.ring.slot(c.ring.waiting(k)).id
 	c.ring.drop(k)
+	c.left(k, id, Dropped)
 	return true
 }
 
-// left counts a record that is not in the ring, or is just leaving it.
+// left counts a record that is not in the ring.
 func (c *Client) left(k kind, id eventID, outcome Outcome) {
 	switch outcome {
 	case Rejected:
@@ -286,13 +289,13 @@ func (c *Client) left(k kind, id eventID, outcome Outcome) {
 	case Dropped:
 		c.stats.Dropped++
 	}
-	if c.observe != nil {
-		c.observe(Observation{k.String(), id.String(), outcome})
-	}
 	// Once is enough: until the sender has told it, it knows when to.
 	if !c.hasNews {
 		c.hasNews = true
 		c.stir()
+	}
+	if c.observe != nil {
+		c.observe(Observation{k.String(), id.String(), outcome})
 	}
 }
 
