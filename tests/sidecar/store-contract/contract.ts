@@ -91,6 +91,14 @@ export function storeContract(
         await store.close(AbortSignal.abort());
         expect(performance.now() - start).toBeLessThan(2_000);
       });
+      it('closes within its signal after a write, or says what is not in order then', async () => {
+        const store = await opened();
+        await store.append(rows(audit()));
+        const start = performance.now();
+        const end = store.close(AbortSignal.abort());
+        await end.catch((error: unknown) => expect(error).toBeInstanceOf(StoreError));
+        expect(performance.now() - start).toBeLessThan(2_000);
+      });
     });
 
     for (const member of ALL_OPTIONAL) {

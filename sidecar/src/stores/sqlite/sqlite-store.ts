@@ -43,6 +43,9 @@ const RETIRE_MS = 5_000;
 const CLOSE_FOR_MS = 5_000;
 const CLOSE_AGAIN_MS = 500;
 
+/** How long the end of `close` waits for a look at what is left. */
+const LOOK_MS = 200;
+
 /** Creates the store that keeps records in a SQLite file. Nothing is touched before `open`. */
 export function sqliteStore(options: SqliteStoreOptions): Store {
   return new SqliteStore(options);
@@ -211,7 +214,11 @@ class SqliteStore implements Store {
     if (this.#worker?.hasExited === false) {
       this.#worker.end(new StoreError('the store was closed before the worker answered'));
     }
-    if (failure !== undefined && this.#isUnclosed) throw this.#unclosed(failure);
+    if (failure === undefined || !this.#isUnclosed) return;
+    // A volume that hangs does not tell.
+    const unknown = sleep(LOOK_MS, false, { ref: false });
+    if (await Promise.race([this.#isWalEmpty(), unknown])) return;
+    throw this.#unclosed(failure);
   }
 
   /** @param toClose the store has ended, and only the end of the file is due */
