@@ -1,4 +1,4 @@
-import { lstat, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ListQuery, Page } from '../../records/list.ts';
@@ -8,12 +8,12 @@ import type { Log } from '../../telemetry/log.ts';
 import type { Appended, Gauge, Store } from '../store.ts';
 import { StoreError } from '../store-error.ts';
 import { prepareDatabasePath } from './database-path.ts';
-import { type FileIdentity, isSame } from './files/file-identity.ts';
 import { LockFile } from './lock/lock-file.ts';
 import { LockHeldError } from './lock/lock-held-error.ts';
 import { BEAT_MS } from './lock/lock-verdict.ts';
 import { SharedState } from './lock/shared-state.ts';
 import { readPage, SLICE_MS } from './read-page.ts';
+import { Surroundings } from './surroundings.ts';
 import { Turns } from './turns.ts';
 import { Volume } from './volume.ts';
 import { NO_FIGURES, type Opened, toWire } from './worker/protocol.ts';
@@ -51,14 +51,6 @@ export function sqliteStore(options: SqliteStoreOptions): Store {
   return new SqliteStore(options);
 }
 
-interface Seen extends FileIdentity {
-  readonly isDirectory: boolean;
-  readonly size: number;
-  readonly modifiedMs: number;
-}
-
-type Look = Seen | undefined | 'unknown';
-
 /** What belongs to one path on the disk; symbolic links may lead elsewhere at the next opening. */
 interface Place {
   readonly path: string;
@@ -83,6 +75,7 @@ class SqliteStore implements Store {
   readonly #log: Log;
   readonly #shared = new SharedState();
   readonly #turns = new Turns();
+  readonly #surroundings = new Surroundings();
   readonly #fold = new Fold();
   readonly #workerUrl: URL;
   #place: Place | undefined;
@@ -91,8 +84,6 @@ class SqliteStore implements Store {
   #opening: { readonly since: number; readonly done: Promise<void> } | undefined;
   #ticker: NodeJS.Timeout | undefined;
   #looking = false;
-  /** Of the last look. */
-  #seen: { readonly file: Look; readonly wal: Look } = { file: undefined, wal: undefined };
   #workersStarted = 0;
   #volumeWasLow = false;
   #wasHung = false;
@@ -408,22 +399,9 @@ class SqliteStore implements Store {
   async #watchFile(path: string): Promise<void> {
     const opened = this.#opened;
     if (opened === undefined) return;
-    // One after the other. Each holds a thread of libuv's pool while the volume hangs, as the beat of
-    // the lock does, and four threads serve the whole process, its log to a file among it.
-    const file = await look(path);
-    const wal = await look(`${path}-wal`);
-    const shm = await look(`${path}-shm`);
-    if (opened !== this.#opened) return;
-    const before = this.#seen;
-    this.#seen = { file, wal };
-    const isFileThere = file === 'unknown' || isSame(opened.file, file);
-    const isWalThere =
-      wal === 'unknown' || (opened.wal === undefined ? wal === undefined : isSame(opened.wal, wal));
-    const isShmThere = shm === 'unknown' || shm?.isDirectory === true;
-    const isChanged = changed(before.file, file) || shrunk(before.wal, wal);
-    // The worker knows what it changed itself. It still has what is gone, saves what it can, says what
-    // is wrong, and ends.
-    if (!isFileThere || !isWalThere || !isShmThere || isChanged) await this.probe().catch(() => {});
+    const isAmiss = await this.#surroundings.look(path, opened);
+    // The worker still has what is gone, saves what it can, says what is wrong, and ends.
+    if (isAmiss && opened === this.#opened) await this.probe().catch(() => {});
   }
 
   #watchVolume(volume: Volume): void {
@@ -439,24 +417,4 @@ class SqliteStore implements Store {
     this.#log.error({ reason: reason.reason }, 'ending the SQLite worker');
     worker.end(reason);
   }
-}
-
-/** What lies there; undefined when nothing does, `unknown` where that cannot be told. */
-async function look(path: string): Promise<Look> {
-  try {
-    const stats = await lstat(path);
-    const { dev: device, ino: inode, size, mtimeMs: modifiedMs } = stats;
-    return { device, inode, isDirectory: stats.isDirectory(), size, modifiedMs };
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'ENOENT' ? undefined : 'unknown';
-  }
-}
-
-function changed(before: Look, now: Look): boolean {
-  if (typeof before !== 'object' || typeof now !== 'object') return false;
-  return before.size !== now.size || before.modifiedMs !== now.modifiedMs;
-}
-
-function shrunk(before: Look, now: Look): boolean {
-  return typeof before === 'object' && typeof now === 'object' && now.size < before.size;
 }
