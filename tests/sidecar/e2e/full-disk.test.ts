@@ -58,6 +58,14 @@ it('a full disk: 202 until the queue is full, then 503, and all is well when spa
   expect((await sidecar.metrics()).get('agenttier_storage_up{driver="sqlite"}')).toBe(0);
   expect((await fetch(`${sidecar.ops}/healthz`)).status).toBe(200);
 
+  // What is stored is read meanwhile, through each of the recorder's attempts.
+  const stored = count(await sidecar.metrics(), 'stored');
+  const until6s = performance.now() + 6_000;
+  while (performance.now() < until6s) {
+    expect((await listedIds(sidecar.api)).length).toBeGreaterThanOrEqual(stored);
+    expect((await sidecar.readiness()).storage).toBe('down');
+  }
+
   rmSync(ballast);
   await sidecar.storage('up', 30_000);
   await until(async () => queued(await sidecar.metrics()) === 0);

@@ -105,11 +105,11 @@ test('leaves a file that came in the place of another its own WAL, when its open
 
   const faults = new FaultFiles();
   // It is adopted by commits to its WAL, and the disk is full while they are moved into it.
-  faults.inject({ call: 'write', path: /\.db$/, after: 10, code: 'ENOSPC' });
+  faults.inject({ call: 'write', path: /\.db$/, after: 10, code: 'EIO' });
   const notices: string[] = [];
   const onNotice = (notice: string) => notices.push(notice);
   const options = { walOwner, now, files: faults.files, onNotice };
-  await expect(open(path, options)).rejects.toThrow('ENOSPC');
+  await expect(open(path, options)).rejects.toThrow('EIO');
   expect(faults.fired).toBe(1);
   // Told although the opening failed: the next one finds nothing amiss.
   expect(notices).toEqual([expect.stringContaining(`moved to ${ASIDE}-wal`)]);
@@ -149,8 +149,8 @@ test('keeps the WAL of a file that could not be opened from the one that takes i
   whole.close();
   const walOwner = unknownOwner();
   const faults = new FaultFiles();
-  faults.inject({ call: 'write', path: /\.db$/, times: Number.POSITIVE_INFINITY, code: 'ENOSPC' });
-  await expect(open(path, { walOwner, now, files: faults.files })).rejects.toThrow('ENOSPC');
+  faults.inject({ call: 'write', path: /\.db$/, times: Number.POSITIVE_INFINITY, code: 'EIO' });
+  await expect(open(path, { walOwner, now, files: faults.files })).rejects.toThrow('EIO');
 
   renameSync(other, path);
   const database = await open(path, { walOwner, now });
@@ -277,9 +277,9 @@ test('keeps one copy of a damaged WAL, however often the opening fails, and no p
   faults.inject({ call: 'write', path: /corrupt/, code: 'ENOSPC' });
   await expect(open(path, options)).rejects.toThrow('ENOSPC');
   expect(copies()).toEqual([]);
-  faults.inject({ call: 'write', path: /\.db$/, times: Number.POSITIVE_INFINITY, code: 'ENOSPC' });
+  faults.inject({ call: 'write', path: /\.db$/, times: Number.POSITIVE_INFINITY, code: 'EIO' });
   for (let time = 0; time < 3; time++) {
-    await expect(open(path, options)).rejects.toThrow('ENOSPC');
+    await expect(open(path, options)).rejects.toThrow('EIO');
   }
   expect(copies()).toHaveLength(1);
   faults.heal();

@@ -142,13 +142,15 @@ test('a write that is forbidden fails the batch and leaves the file as it was', 
 });
 
 test('takes what it does not know for transient, and repeats no text of SQLite’s', () => {
-  const classOf = (code: number) => databaseError('x', new SqliteError('text', code), true).class;
+  const classOf = (code: number) =>
+    databaseError('x', new SqliteError('text', code), { refusable: true }).class;
   expect([18, 19, 20].map(classOf)).toEqual(['data', 'data', 'data']);
   const others = [1, 5, 7, 8, 10, 11, 13, 14, 21, 26, 99];
   expect(new Set(others.map(classOf))).toEqual(new Set(['transient']));
   expect(databaseError('x', new SqliteError('text', 19)).class).toBe('transient');
   expect(databaseError('x', new TypeError('text')).reason).toBe('cannot x: TypeError');
-  expect(databaseError('append', new SqliteError('text', 10, 'ENOSPC'), true).reason).toBe(
+  const noRoom = new SqliteError('text', 10, 'ENOSPC');
+  expect(databaseError('append', noRoom, { refusable: true }).reason).toBe(
     'cannot append: SQLITE_IOERR (ENOSPC); free space or enlarge the volume',
   );
 });

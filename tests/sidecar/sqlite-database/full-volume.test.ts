@@ -30,7 +30,7 @@ function fill(database: Database, first: number) {
   }
 }
 
-test('a volume that is full refuses records, keeps the stored ones, and goes on when there is space', async ({
+test('a volume that is full refuses records, keeps the stored ones readable, and goes on when there is space', async ({
   skip,
 }) => {
   const volume = smallVolume(4 * MIB);
@@ -50,10 +50,22 @@ test('a volume that is full refuses records, keeps the stored ones, and goes on 
   } catch {
     // There is no room to move the WAL.
   }
+
+  const full = await open(path);
+  const wanted = Array.from({ length: stored }, (_, n) => `e-${n}`);
+  const read = listAll(full, ALL).map(({ event_id }) => event_id);
+  expect(read.slice(0, stored)).toEqual(wanted);
+  expect(statSync(`${path}-wal`).size).toBeGreaterThan(0);
+  // Nothing is called a duplicate before it is known to be on the disk.
+  const known = rowsOf(AUDIT_EVENT, [{ event_id: 'e-0' }]);
+  expect(() => full.append(known)).toThrow(expect.objectContaining({ inDoubt: false }));
+  expect(() => full.probe()).toThrow(expect.objectContaining({ inDoubt: false }));
+  expect(() => full.close()).toThrow('SQLITE_FULL (ENOSPC)');
+
   rmSync(ballast);
   const again = await open(path);
   const ids = listAll(again, ALL).map(({ event_id }) => event_id);
-  expect(ids.slice(0, stored)).toEqual(Array.from({ length: stored }, (_, n) => `e-${n}`));
+  expect(ids.slice(0, stored)).toEqual(wanted);
   again.append(rowsOf(AUDIT_EVENT, [{ event_id: 'after' }]));
   again.close();
   expect(integrity(path)).toEqual(['ok']);

@@ -34,8 +34,8 @@ async function faulty(): Promise<{ faults: FaultFiles; path: string; connection:
 describe('the log cannot be written', () => {
   test('the commit fails with the host’s code, and goes on after opening anew', async () => {
     const { faults, path, connection } = await faulty();
-    faults.inject({ call: 'write', path: /-wal$/, code: 'ENOSPC', times: Infinity });
-    expect(attempt(() => connection.exec(insert(2)))).toMatchObject({ hostCode: 'ENOSPC' });
+    faults.inject({ call: 'write', path: /-wal$/, code: 'EIO', times: Infinity });
+    expect(attempt(() => connection.exec(insert(2)))).toMatchObject({ hostCode: 'EIO' });
     // Gathered frames are lost: SQLite had them for written.
     expect(connection.sound).toBe(false);
     faults.heal();
@@ -46,6 +46,35 @@ describe('the log cannot be written', () => {
     again.exec(insert(2));
     expect(value(again, 'PRAGMA integrity_check')).toBe('ok');
     again.close();
+  });
+
+  test.each(['ENOSPC', 'EDQUOT', 'EFBIG'])(
+    'for want of room (%s): the commit is taken back, and the connection goes on',
+    async (code) => {
+      const { faults, path, connection } = await faulty();
+      faults.inject({ call: 'write', path: /-wal$/, short: (length) => length / 2 });
+      faults.inject({ call: 'write', path: /-wal$/, code, times: Infinity });
+      for (let n = 2; n < 5; n++) {
+        expect(attempt(() => connection.exec(insert(n)))).toMatchObject({ hostCode: code });
+        expect(query(connection, 'SELECT n FROM t')).toEqual([['1']]);
+      }
+      expect(connection.sound).toBe(true);
+      faults.heal();
+      connection.exec(insert(5));
+      expect(value(connection, 'PRAGMA integrity_check')).toBe('ok');
+      connection.close();
+      const again = await openWal({ path });
+      expect(query(again, 'SELECT n FROM t')).toEqual([['1'], ['5']]);
+      again.close();
+    },
+  );
+
+  test('for want of room that a sync tells: it is opened anew', async () => {
+    const { faults, connection } = await faulty();
+    faults.inject({ call: 'sync', path: /-wal$/, code: 'ENOSPC' });
+    expect(attempt(() => connection.exec(insert(2)))).toMatchObject({ hostCode: 'ENOSPC' });
+    expect(connection.sound).toBe(false);
+    connection.close();
   });
 
   test('short writes are completed', async () => {

@@ -18,7 +18,7 @@ export async function listAll(api: string, path: string, query = ''): Promise<It
   do {
     const after: string = cursor === null ? '' : `&cursor=${encodeURIComponent(cursor)}`;
     const response = await fetch(`${api}${path}?limit=1000${query}${after}`);
-    expect(response.status).toBe(200);
+    expect(response.status, await response.clone().text()).toBe(200);
     const page = (await response.json()) as { items: Item[]; next_cursor: string | null };
     items.push(...page.items);
     cursor = page.next_cursor;

@@ -2,22 +2,25 @@ import { StoreError, type StoreErrorOptions } from '../../store-error.ts';
 
 export interface DatabaseErrorOptions extends StoreErrorOptions {
   readonly corrupt?: boolean;
+  readonly inDoubt?: boolean;
 }
 
-/**
- * A failure of the database layer. A `transient` one leaves the connection in doubt: end it and
- * open anew. After a `data` one the transaction is rolled back and the connection as good as
- * before.
- */
+/** A failure of the database layer. */
 export class DatabaseError extends StoreError {
   /**
    * SQLite met damage in the file. The next opening must check it in full, since opening alone
    * reads no more than header and schema.
    */
   readonly corrupt: boolean;
+  /**
+   * The connection is: end it and open anew. It is not after a `data` error, nor where a write found no
+   * room: the transaction is rolled back, and the connection as good as before.
+   */
+  readonly inDoubt: boolean;
 
   constructor(message: string, options: DatabaseErrorOptions = {}) {
     super(message, options);
     this.corrupt = options.corrupt ?? false;
+    this.inDoubt = options.inDoubt ?? this.class !== 'data';
   }
 }

@@ -15,7 +15,7 @@ import type { Migrated } from './migrations.ts';
 import { closeQuietly, type DatabaseOptions, type OpenedFile, openFile } from './opening.ts';
 import { OwnFiles, type Touched } from './own-files.ts';
 import { sizeOf } from './quarantine.ts';
-import { databaseError, isCorruption } from './result-codes.ts';
+import { databaseError, isCorruption, lacksRoom } from './result-codes.ts';
 import { sameContent } from './same-content.ts';
 import type { Seal } from './seal.ts';
 import { NO_FILE, type WalOwner } from './wal-owner.ts';
@@ -34,8 +34,8 @@ export interface Figures {
 /**
  * The records in one SQLite file: everything that happens to it, in one thread, synchronously.
  *
- * A method that fails throws a {@link DatabaseError}. After a `data` error all is as before; after
- * any other one the connection is in doubt, so close it and open anew.
+ * A method that fails throws a {@link DatabaseError}, which tells whether all is as before, or the
+ * connection in doubt: then close it and open anew.
  */
 export class Database {
   readonly path: string;
@@ -58,6 +58,8 @@ export class Database {
   readonly #checkpointer: Checkpointer;
   readonly #now: () => number;
   #closed = false;
+  /** The opening could not empty the WAL: see the constructor. */
+  #isWalOwed = false;
   /** The WAL is no longer the one at its path; what it held is in the database. */
   #walIsGone = false;
 
@@ -103,8 +105,9 @@ export class Database {
     );
     try {
       // What an earlier process wrote to the WAL and did not live to sync reads as stored. Before a
-      // record is called a duplicate of it, it has to reach the disk.
-      this.#emptyWal();
+      // record is called a duplicate of it, it has to reach the disk. Where there is no room for that,
+      // it may be read meanwhile.
+      this.#isWalOwed = !this.#emptyWalIfRoom();
       if (!isSame(this.file, this.#identityAt(this.path))) throw this.#replaced();
     } catch (error) {
       this.#own.close();
@@ -137,6 +140,7 @@ export class Database {
    */
   append(rows: Rows): Appended {
     const append = () => {
+      this.#emptyWalIfOwed();
       this.#requireUntouched(this.#own.touched());
       const appended = this.#appender.append(rows);
       this.#requireUntouched(this.#own.committed());
@@ -180,6 +184,7 @@ export class Database {
    */
   probe(): void {
     this.#do('write', () => {
+      this.#emptyWalIfOwed();
       this.#requireUntouched(this.#own.touched());
       this.#appender.rehearse(trialRows(this.#now()));
       this.#requireInPlace();
@@ -188,7 +193,10 @@ export class Database {
       const { freeBytes, totalBytes } = this.#files.space(this.path);
       // Some network file systems tell no sizes.
       if (totalBytes > 0 && freeBytes === 0) {
-        throw new DatabaseError('the volume is full', { hint: 'free space or enlarge the volume' });
+        throw new DatabaseError('the volume is full', {
+          inDoubt: false,
+          hint: 'free space or enlarge the volume',
+        });
       }
     });
   }
@@ -229,7 +237,24 @@ export class Database {
     const outcome = this.#checkpointer.truncate();
     if (outcome === 'done') return;
     if (outcome === 'incomplete') throw new DatabaseError('a part of the WAL could not be moved');
-    throw databaseError('move the WAL into the database', this.#checkpointer.failure);
+    const { sound } = this.#connection;
+    throw databaseError('move the WAL into the database', this.#checkpointer.failure, { sound });
+  }
+
+  /** @returns whether there was room for it */
+  #emptyWalIfRoom(): boolean {
+    try {
+      this.#emptyWal();
+      return true;
+    } catch (error) {
+      if (this.#connection.sound && lacksRoom(this.#checkpointer.failure)) return false;
+      throw error;
+    }
+  }
+
+  #emptyWalIfOwed(): void {
+    if (this.#isWalOwed) this.#emptyWal();
+    this.#isWalOwed = false;
   }
 
   /**
@@ -344,7 +369,8 @@ export class Database {
     try {
       return work();
     } catch (error) {
-      throw databaseError(doing, error, refusable && this.#connection.sound);
+      const { sound } = this.#connection;
+      throw databaseError(doing, error, { refusable: refusable && sound, sound });
     }
   }
 }

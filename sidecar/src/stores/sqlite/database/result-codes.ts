@@ -5,7 +5,7 @@
 
 import type { StoreErrorClass } from '../../store-error.ts';
 import { SqliteError } from '../engine/connection.ts';
-import { codeOf } from '../files/errno.ts';
+import { codeOf, isNoRoom } from '../files/errno.ts';
 import { DatabaseError } from './database-error.ts';
 import { IgnoredRowError } from './ignored-row.ts';
 
@@ -72,8 +72,13 @@ const READ_FAILURES = new Set(['EIO', 'ESTALE', 'ETIMEDOUT', 'ENXIO', 'ENODEV'])
  *
  * @param doing what was tried, to read after "cannot": `append`
  * @param refusable whether a value of a record was at stake, which the database may refuse
+ * @param sound whether the connection is; one that is not stays in doubt whatever failed
  */
-export function databaseError(doing: string, thrown: unknown, refusable = false): DatabaseError {
+export function databaseError(
+  doing: string,
+  thrown: unknown,
+  { refusable = false, sound = false } = {},
+): DatabaseError {
   if (thrown instanceof DatabaseError) return thrown;
   if (thrown instanceof IgnoredRowError) {
     return new DatabaseError(`cannot ${doing}: ${thrown.message}`, {
@@ -95,12 +100,20 @@ export function databaseError(doing: string, thrown: unknown, refusable = false)
   const name = known?.name ?? `SQLite result code ${thrown.code}`;
   const hint = (thrown.hostCode && HOST_HINTS[thrown.hostCode]) ?? known?.hint;
   const host = thrown.hostCode === undefined ? '' : ` (${thrown.hostCode})`;
+  const errorClass = refusable ? (known?.class ?? 'transient') : 'transient';
   return new DatabaseError(`cannot ${doing}: ${name}${host}`, {
-    class: refusable ? (known?.class ?? 'transient') : 'transient',
+    class: errorClass,
     corrupt: isCorruption(thrown),
+    inDoubt: errorClass !== 'data' && !(sound && lacksRoom(thrown)),
     cause: thrown,
     ...(hint ? { hint } : {}),
   });
+}
+
+/** Whether a write found no room. */
+export function lacksRoom(thrown: unknown): boolean {
+  if (!(thrown instanceof SqliteError)) return false;
+  return thrown.hostCode === undefined ? thrown.code === SQLITE_FULL : isNoRoom(thrown.hostCode);
 }
 
 /** Whether SQLite says that the file is damaged, or no database at all. */

@@ -23,6 +23,7 @@ export function explainFull(connection: Connection, doing: string, failure: unkn
   const why = `${table} has no id left: another program used the last, ${LAST_ID}`;
   return new DatabaseError(`cannot ${doing}: ${why}`, {
     cause: failure,
+    inDoubt: false,
     hint: `give that row a lower id, and seq of ${table} in sqlite_sequence the highest that remains`,
   });
 }

@@ -24,7 +24,7 @@ export interface Connection {
   /**
    * False once the host threw below SQLite, a sync failed or the instance aborted: the kernel may
    * have dropped pages that SQLite believes written, so the connection must be closed and opened
-   * anew. Set by the engine, never reset.
+   * anew. Set by the engine, never reset. A write that finds no room is none of these.
    */
   readonly sound: boolean;
 

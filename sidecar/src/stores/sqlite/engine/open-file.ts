@@ -64,7 +64,7 @@ export class OpenFile {
     return written;
   }
 
-  /** Writes what is pending. When that fails it is gone: the caller must not trust the file. */
+  /** Writes what is pending. When that fails it is gone, or a part of it is written. */
   flush(): void {
     const length = this.#pendingBytes;
     if (length === 0) return;

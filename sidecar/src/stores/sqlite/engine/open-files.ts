@@ -1,4 +1,4 @@
-import { hostError } from '../files/errno.ts';
+import { codeOf, hostError, isNoRoom } from '../files/errno.ts';
 import { type FileIdentity, identityOf } from '../files/file-identity.ts';
 import type { FileLayer, FileStat, OpenMode } from '../files/file-layer.ts';
 import type { HostHealth } from './host-health.ts';
@@ -26,7 +26,7 @@ export interface OpenFilesOptions {
  * The files that one connection holds open, by descriptor, and the rule for changing them: once a
  * sync failed, or a gathered write was lost, nothing more is written, truncated, synced or deleted.
  * SQLite would else go on to copy pages that the kernel may have dropped, and delete the log that
- * still holds them.
+ * still holds them. Want of room is no such failure where it ends a commit: see `#lost`.
  */
 export class OpenFiles {
   readonly files: FileLayer;
@@ -113,7 +113,7 @@ export class OpenFiles {
     try {
       return file.write(from, offset, length);
     } catch (error) {
-      if (loses) this.#options.health.distrust();
+      if (loses) this.#lost(error);
       throw error;
     }
   }
@@ -129,9 +129,9 @@ export class OpenFiles {
   }
 
   #sync(entry: OpenFile | OpenDirectory): void {
+    if (entry instanceof OpenFile) this.#flushToSync(entry);
     try {
       if (entry instanceof OpenFile) {
-        entry.flush();
         this.#permit();
         this.files.sync(entry.handle);
       } else {
@@ -142,6 +142,24 @@ export class OpenFiles {
       this.#options.health.distrust();
       throw error;
     }
+  }
+
+  #flushToSync(file: OpenFile): void {
+    try {
+      file.flush();
+    } catch (error) {
+      this.#lost(error);
+      throw error;
+    }
+  }
+
+  /**
+   * A gathered write is lost in a call to write or to sync. What is gathered belongs to the commit
+   * under way, and SQLite checks these two calls: it takes that commit back, and the next one is
+   * written over what is left of it. So a volume without room leaves the connection as good as before.
+   */
+  #lost(error: unknown): void {
+    if (!isNoRoom(codeOf(error))) this.#options.health.distrust();
   }
 
   unlink(path: string): void {

@@ -44,6 +44,14 @@ export function codeOf(error: unknown): string | undefined {
   return typeof error.code === 'string' ? error.code : undefined;
 }
 
+/** Codes of a write that found no room: a full volume, a quota, the largest size of a file. */
+const NO_ROOM: ReadonlySet<string | undefined> = new Set(['ENOSPC', 'EDQUOT', 'EFBIG']);
+
+/** Whether a call failed for want of room, so that nothing is wrong with what is there. */
+export function isNoRoom(code: string | undefined): boolean {
+  return NO_ROOM.has(code);
+}
+
 /** The number of a code, or undefined when the WebAssembly side has no such error. */
 export function errnoOf(code: string | undefined): number | undefined {
   return code !== undefined && Object.hasOwn(ERRNO, code) ? ERRNO[code] : undefined;

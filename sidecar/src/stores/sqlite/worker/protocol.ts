@@ -124,6 +124,8 @@ export interface PlainError {
   readonly hint?: string;
   /** SQLite met damage in the file. */
   readonly corrupt: boolean;
+  /** The connection is, and has to be opened anew. */
+  readonly inDoubt: boolean;
 }
 
 export function toWire(query: ListQuery): WireQuery {
@@ -141,10 +143,11 @@ export function toPlain(error: unknown): PlainError {
   if (!(error instanceof StoreError)) {
     const code = (error as NodeJS.ErrnoException | undefined)?.code;
     const what = typeof code === 'string' ? `${code}, ${nameAndPlace(error)}` : nameAndPlace(error);
-    return { message: `SQLite worker: ${what}`, class: 'transient', corrupt: false };
+    return { message: `SQLite worker: ${what}`, class: 'transient', corrupt: false, inDoubt: true };
   }
   const corrupt = 'corrupt' in error && error.corrupt === true;
-  const plain = { message: error.message, class: error.class, corrupt };
+  const inDoubt = !('inDoubt' in error && error.inDoubt === false);
+  const plain = { message: error.message, class: error.class, corrupt, inDoubt };
   return error.hint === undefined ? plain : { ...plain, hint: error.hint };
 }
 

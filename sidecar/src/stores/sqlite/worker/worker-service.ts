@@ -38,8 +38,7 @@ const FIGURES_MS = 500;
 
 /**
  * Serves one database over a port: opens it at the first request, answers one request after the
- * other, and ends at the first failure that leaves the connection in doubt. Only a `data` error is
- * not one: its transaction was rolled back.
+ * other, and ends at the first failure that leaves the connection in doubt.
  */
 export class WorkerService {
   readonly #port: MessagePort;
@@ -69,7 +68,7 @@ export class WorkerService {
       const result = request.op === 'open' ? await this.#begin() : this.#handle(request);
       this.#succeed(id, result, request.op === 'open');
     } catch (error) {
-      this.#fail(id, error);
+      this.#fail(id, error, request.op === 'open' || request.op === 'close');
       return;
     }
     // After the reply: the commit is done, and this belongs to none.
@@ -151,11 +150,12 @@ export class WorkerService {
     }
   }
 
-  #fail(id: number, thrown: unknown): void {
+  /** @param fatal whatever failed, there is no database now */
+  #fail(id: number, thrown: unknown, fatal = false): void {
     const error = toPlain(thrown);
-    const fatal = error.class !== 'data';
-    this.#reply({ id, ok: false, error, fatal });
-    if (fatal) this.#end();
+    const ends = fatal || error.inDoubt;
+    this.#reply({ id, ok: false, error, fatal: ends });
+    if (ends) this.#end();
   }
 
   #reply(reply: Reply): void {
