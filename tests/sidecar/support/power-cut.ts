@@ -16,6 +16,7 @@
  *     }
  */
 
+import { createHash } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import type { FileHandle, FileLayer } from '../../../sidecar/src/stores/sqlite/files/file-layer.ts';
@@ -205,8 +206,11 @@ export class CutState<Mark> {
     this.#contents = contents;
   }
 
-  get paths(): string[] {
-    return [...this.#contents.keys()].sort();
+  /** The same for states in which nothing differs: many cuts leave what others have left. */
+  get fingerprint(): string {
+    const hash = createHash('sha1').update(String(this.acknowledged));
+    for (const [path, content] of [...this.#contents].sort()) hash.update(path).update(content);
+    return hash.digest('base64');
   }
 
   /** A fresh file layer on a copy of this state. */
