@@ -5,6 +5,7 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  statSync,
   truncateSync,
   utimesSync,
   writeFileSync,
@@ -13,8 +14,10 @@ import { dirname } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { AUDIT_EVENT } from '../../../sidecar/src/records/kinds.ts';
 import { unknownOwner } from '../../../sidecar/src/stores/sqlite/database/wal-owner.ts';
+import { FaultFiles } from '../support/fault-files.ts';
 import { integrity, listAll, open, rowsOf, temporaryPath } from './harness.ts';
 
+const MIB = 1_024 * 1_024;
 const NOW = Date.UTC(2026, 10, 23, 9, 0, 0, 5);
 const ASIDE = 'agenttier.db.corrupt-20261123T090000.005Z';
 const now = () => NOW;
@@ -89,6 +92,30 @@ describe('a WAL that somebody cuts while it is open', () => {
       expect(() => database[act]()).toThrow('agenttier.db-wal was overwritten or cut');
     }
   });
+});
+
+it('does not take for it what SQLite cuts itself, as it takes back a commit that found no room', async () => {
+  const path = temporaryPath();
+  const wal = `${path}-wal`;
+  const faults = new FaultFiles();
+  const database = await open(path, { files: faults.files });
+  const details = 'x'.repeat(20_000);
+  for (let n = 0; statSync(wal).size < 52 * MIB; n += 100) {
+    const rows = Array.from({ length: 100 }, (_, m) => ({ event_id: `e-${n + m}`, details }));
+    database.append(rowsOf(AUDIT_EVENT, rows));
+  }
+  // The next commit begins the WAL anew: its header finds room, and its frames find none.
+  expect(database.maintain(false)).toBe('done');
+  faults.inject({ call: 'write', path: /-wal$/, after: 1, code: 'ENOSPC' });
+  expect(() => database.append(batch('full', 1))).toThrow(
+    expect.objectContaining({ inDoubt: false }),
+  );
+  expect(statSync(wal).size).toBeLessThan(50 * MIB);
+
+  expect(database.append(batch('after', 1))).toEqual({ duplicates: [] });
+  expect(database.notices).toEqual([]);
+  database.close();
+  expect(integrity(path)).toEqual(['ok']);
 });
 
 describe('a database that somebody writes to in place while it is open', () => {

@@ -142,7 +142,7 @@ export class Database {
     const append = () => {
       this.#emptyWalIfOwed();
       this.#requireUntouched(this.#own.touched());
-      const appended = this.#appender.append(rows);
+      const appended = this.#commit(rows);
       this.#requireUntouched(this.#own.committed());
       return appended;
     };
@@ -230,6 +230,15 @@ export class Database {
       throw databaseError(`close ${this.path}`, error);
     } finally {
       this.#own.close();
+    }
+  }
+
+  #commit(rows: Rows): Appended {
+    try {
+      return this.#appender.append(rows);
+    } catch (error) {
+      if (this.#connection.sound) this.#own.takenBack();
+      throw error;
     }
   }
 

@@ -53,6 +53,14 @@ export class OwnFiles {
       : 'wal';
   }
 
+  /**
+   * To be called after a commit that SQLite took back. One that begins the WAL anew cuts it to
+   * `journal_size_limit` all the same.
+   */
+  takenBack(): void {
+    this.#leastWalBytes = Math.min(this.#leastWalBytes, this.walBytes);
+  }
+
   /** To be called before a commit or a checkpoint: what was changed since the last one. */
   touched(): Touched | undefined {
     if (this.walBytes < this.#leastWalBytes) return 'wal';
