@@ -69,6 +69,33 @@ test('acknowledges nothing in a file that was replaced, and leaves the new one w
   expect(readdirSync(dirname(path)).sort()).toEqual(['agenttier.db', `${ASIDE}-wal`]);
 });
 
+test.each([
+  ['replaced', (path: string) => renameSync(`${path}.backup`, path)],
+  ['deleted', (path: string) => rmSync(path)],
+])('notices that the file was %s while there was no room to empty its WAL', async (_, displace) => {
+  const path = temporaryPath();
+  const first = await open(path);
+  first.append(batch('kept'));
+  first.maintain();
+  copyFileSync(path, `${path}.backup`);
+  first.append(batch('in the WAL'));
+
+  // The worker ended as by a kill, and the next one finds the volume full.
+  const faults = new FaultFiles();
+  faults.inject({ call: 'write', path: /\.db$/, times: Number.POSITIVE_INFINITY, code: 'ENOSPC' });
+  const full = await open(path, { files: faults.files });
+  expect(idsOf(full)).toEqual(['kept', 'in the WAL']);
+  expect(() => full.probe()).toThrow('ENOSPC');
+  displace(path);
+  // It would keep the room of the former file from being free, for ever.
+  const inDoubt = expect.objectContaining({
+    inDoubt: true,
+    message: expect.stringContaining('was deleted or replaced while it was open'),
+  });
+  expect(() => full.probe()).toThrow(inDoubt);
+  expect(() => full.append(batch('a'))).toThrow(inDoubt);
+});
+
 test('tells a copy of the file from another one: the WAL belongs to it as well', async () => {
   const path = temporaryPath();
   const walOwner = unknownOwner();

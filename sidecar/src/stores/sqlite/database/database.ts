@@ -261,8 +261,11 @@ export class Database {
     }
   }
 
+  /** Of a file that is gone the WAL is owed to nobody, and its room is free once it is closed. */
   #emptyWalIfOwed(): void {
-    if (this.#isWalOwed) this.#emptyWal();
+    if (!this.#isWalOwed) return;
+    this.#requireFileInPlace();
+    this.#emptyWal();
     this.#isWalOwed = false;
   }
 
@@ -274,16 +277,19 @@ export class Database {
    * first, through the handles that are open, and nothing is lost.
    */
   #requireInPlace(): void {
-    const there = this.#identityAt(this.path);
-    if (!isSame(this.file, there)) {
-      if (!this.#giveWalToCopy()) this.#tellOfLoss(there);
-      throw this.#replaced();
-    }
+    this.#requireFileInPlace();
     if (this.#walIsGone) return;
     const wal = this.#identityAt(`${this.path}-wal`);
     if (this.wal === undefined ? wal === undefined : isSame(this.wal, wal)) return;
     this.#emptyWal();
     this.#walIsGone = true;
+  }
+
+  #requireFileInPlace(): void {
+    const there = this.#identityAt(this.path);
+    if (isSame(this.file, there)) return;
+    if (!this.#giveWalToCopy()) this.#tellOfLoss(there);
+    throw this.#replaced();
   }
 
   /**
