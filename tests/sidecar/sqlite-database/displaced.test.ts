@@ -274,6 +274,53 @@ async function killedAfter(commits: number): Promise<{ path: string; frameBytes:
   return { path: copy, frameBytes: 24 + 4_096 };
 }
 
+test('tells of a deleted WAL that there is no room to save, and saves it when there is', async () => {
+  for (const isOwed of [false, true]) {
+    const path = temporaryPath();
+    const first = await open(path);
+    first.append(batch('a'));
+    const faults = new FaultFiles();
+    const inject = () =>
+      faults.inject({
+        call: 'write',
+        path: /\.db$/,
+        times: Number.POSITIVE_INFINITY,
+        code: 'ENOSPC',
+      });
+    if (isOwed) inject();
+    else first.close();
+    const full = await open(path, { files: faults.files });
+    if (!isOwed) {
+      full.append(batch('b'));
+      inject();
+    }
+    rmSync(`${path}-wal`);
+    expect(() => full.probe()).toThrow(expect.objectContaining({ inDoubt: false }));
+    expect(() => full.append(batch('c'))).toThrow(expect.objectContaining({ inDoubt: false }));
+    const told = /^agenttier\.db-wal was deleted or replaced .* no room .* so free space before$/;
+    expect(full.notices[0]).toMatch(told);
+
+    faults.heal();
+    full.append(batch('c'));
+    full.close();
+    const again = await open(path);
+    expect(idsOf(again)).toEqual(isOwed ? ['a', 'c'] : ['a', 'b', 'c']);
+  }
+});
+
+test('tells of a deleted WAL that is lost with the end of the connection', async () => {
+  const path = temporaryPath();
+  const faults = new FaultFiles();
+  const database = await open(path, { files: faults.files });
+  database.append(batch('a'));
+  rmSync(`${path}-wal`);
+  faults.inject({ call: 'write', path: /\.db$/, times: Number.POSITIVE_INFINITY, code: 'ENOSPC' });
+  expect(() => database.close()).toThrow('ENOSPC');
+  expect(database.notices).toEqual([
+    expect.stringMatching(/^agenttier\.db-wal was deleted or replaced .* what it held is lost$/),
+  ]);
+});
+
 test('tells of commits behind damage in the WAL, and keeps a copy', async () => {
   const { path, frameBytes } = await killedAfter(50);
   const wal = readFileSync(`${path}-wal`);

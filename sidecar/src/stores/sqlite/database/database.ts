@@ -245,6 +245,7 @@ export class Database {
   #emptyWal(): void {
     const outcome = this.#checkpointer.truncate();
     if (outcome === 'done') return;
+    this.#tellOfMissingWal();
     if (outcome === 'incomplete') throw new DatabaseError('a part of the WAL could not be moved');
     const { sound } = this.#connection;
     throw databaseError('move the WAL into the database', this.#checkpointer.failure, { sound });
@@ -278,11 +279,14 @@ export class Database {
    */
   #requireInPlace(): void {
     this.#requireFileInPlace();
-    if (this.#walIsGone) return;
-    const wal = this.#identityAt(`${this.path}-wal`);
-    if (this.wal === undefined ? wal === undefined : isSame(this.wal, wal)) return;
+    if (this.#walIsGone || this.#isWalInPlace) return;
     this.#emptyWal();
     this.#walIsGone = true;
+  }
+
+  get #isWalInPlace(): boolean {
+    const there = this.#identityAt(`${this.path}-wal`);
+    return this.wal === undefined ? there === undefined : isSame(this.wal, there);
   }
 
   #requireFileInPlace(): void {
@@ -335,6 +339,19 @@ export class Database {
       there === undefined
         ? `${name} was deleted while it was open: a new one is begun, without the records of the former`
         : `${name} was replaced while it was open: of the records of the former, those are there that the new one has`,
+    );
+  }
+
+  /** What a WAL without a name holds goes with this connection, which found no room to move it. */
+  #tellOfMissingWal(): void {
+    // One that has lost its lock sees the files of the next sidecar.
+    if (!this.#connection.sound || this.#own.walBytes === 0 || this.#isWalInPlace) return;
+    const name = basename(this.path);
+    const fate = this.#closed
+      ? 'what it held is lost'
+      : 'what it holds is lost when the sidecar ends, so free space before';
+    this.#onNotice?.(
+      `${name}-wal was deleted or replaced while it was open, and there is no room to move it into ${name}: ${fate}`,
     );
   }
 
