@@ -88,6 +88,34 @@ describe('a worker that fails', () => {
   });
 });
 
+describe('a full volume', () => {
+  it('ends neither the worker nor lists, and is over with the first write that finds room', async () => {
+    const { store, disk } = scriptedStore();
+    await store.open();
+    await store.append(auditRows('a'));
+    disk('no room');
+    for (const id of ['b', 'c']) {
+      await expect(store.append(auditRows(id))).rejects.toThrow('ENOSPC');
+      expect(await storedIds(store)).toEqual(['a']);
+    }
+    disk(undefined);
+    await store.append(auditRows('d'));
+    expect(await storedIds(store)).toEqual(['a', 'd']);
+    expect(restarts(store)).toBe(0);
+  });
+
+  it('keeps close from calling in order what a deleted log has lost', async () => {
+    const { store, path, disk } = scriptedStore();
+    await store.open();
+    await store.append(auditRows('a'));
+    disk('full');
+    rmSync(`${path}-wal`);
+    await expect(store.close(AbortSignal.timeout(10_000))).rejects.toMatchObject({
+      reason: expect.stringMatching(/not closed in order: .*ENOSPC.*-wal was deleted, .* is lost/),
+    });
+  });
+});
+
 describe('a worker at rest', () => {
   it('moves the WAL as soon as it can, where that failed and no record comes any more', async () => {
     const { store, disk } = scriptedStore();

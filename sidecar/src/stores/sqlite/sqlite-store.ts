@@ -208,7 +208,7 @@ class SqliteStore implements Store {
     if (failure === undefined || !this.#isUnclosed) return;
     // A volume that hangs does not tell.
     const unknown = sleep(LOOK_MS, false, { ref: false });
-    if (await Promise.race([this.#isWalEmpty(), unknown])) return;
+    if (this.#mayCloseYet && (await Promise.race([this.#isWalEmpty(), unknown]))) return;
     throw this.#unclosed(failure);
   }
 
@@ -233,7 +233,7 @@ class SqliteStore implements Store {
     await this.#opening?.done.catch(() => {});
     const until = performance.now() + CLOSE_FOR_MS;
     let failure = await this.#closeOnce();
-    while (failure !== undefined && this.#isUnclosed && performance.now() < until) {
+    while (failure !== undefined && this.#mayCloseYet && performance.now() < until) {
       await sleep(CLOSE_AGAIN_MS, undefined, { signal }).catch(() => {});
       if (signal.aborted) break;
       failure = await this.#closeOnce();
@@ -258,7 +258,7 @@ class SqliteStore implements Store {
     } catch (error) {
       // Then what is in the file is that sidecar's to keep.
       if (error instanceof LockHeldError) this.#isUnclosed = false;
-      if (await this.#isWalEmpty()) this.#isUnclosed = false;
+      if (this.#mayCloseYet && (await this.#isWalEmpty())) this.#isUnclosed = false;
       return error instanceof StoreError ? error : new StoreError('unexpected', { cause: error });
     }
   }
@@ -272,8 +272,18 @@ class SqliteStore implements Store {
     }
   }
 
+  /** A worker had the file open, has not closed it, and has not lost for good what was to be closed. */
+  get #mayCloseYet(): boolean {
+    return this.#isUnclosed && this.#worker?.hasLost !== true;
+  }
+
   #unclosed({ reason }: StoreError): StoreError {
     const file = basename(this.#place?.path ?? this.#options.path);
+    if (this.#worker?.hasLost === true) {
+      return new StoreError(`${file} was not closed in order: ${reason}`, {
+        hint: `${file}-wal was deleted, and what it held is lost: restore a backup if ${file} is damaged`,
+      });
+    }
     return new StoreError(`${file} was not closed in order: ${reason}`, {
       hint: `${file}-wal beside it may hold records that it does not: keep both together, in a copy too; the next start makes one of them`,
     });

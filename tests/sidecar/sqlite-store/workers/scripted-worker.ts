@@ -8,9 +8,10 @@
  * - `throw`: lets an exception escape from the thread.
  * - `EIO`: the sync fails.
  * - `full`: the sync goes well, and each write to the database fails, not to its WAL.
+ * - `no room`: the sync goes well, and each write fails.
  */
 
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import { workerData } from 'node:worker_threads';
 import type {
   FileHandle,
@@ -33,7 +34,10 @@ const files: FileLayer = {
     return handle;
   },
   write(handle, ...what) {
-    if (handles.has(handle) && existsSync(script) && readFileSync(script, 'utf8') === 'full') {
+    // A FIFO is for syncs to hang in.
+    const isAct = statSync(script, { throwIfNoEntry: false })?.isFile() === true;
+    const act = isAct ? readFileSync(script, 'utf8') : '';
+    if (act === 'no room' || (act === 'full' && handles.has(handle))) {
       throw Object.assign(new Error('injected'), { code: 'ENOSPC' });
     }
     return nodeFiles.write(handle, ...what);
@@ -54,7 +58,7 @@ function perform(act: string): void {
   } else if (act === 'memory') {
     const hoard: number[][] = [];
     for (;;) hoard.push(Array.from({ length: 100_000 }, (_, i) => i / 3));
-  } else if (act !== '' && act !== 'full') {
+  } else if (act !== '' && act !== 'full' && act !== 'no room') {
     throw Object.assign(new Error('injected'), { code: act });
   }
 }

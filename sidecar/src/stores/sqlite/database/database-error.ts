@@ -3,6 +3,7 @@ import { StoreError, type StoreErrorOptions } from '../../store-error.ts';
 export interface DatabaseErrorOptions extends StoreErrorOptions {
   readonly corrupt?: boolean;
   readonly inDoubt?: boolean;
+  readonly lost?: boolean;
 }
 
 /** A failure of the database layer. */
@@ -17,10 +18,13 @@ export class DatabaseError extends StoreError {
    * room: the transaction is rolled back, and the connection as good as before.
    */
   readonly inDoubt: boolean;
+  /** Committed records are gone with what failed: nothing that is tried again brings them back. */
+  readonly lost: boolean;
 
   constructor(message: string, options: DatabaseErrorOptions = {}) {
     super(message, options);
     this.corrupt = options.corrupt ?? false;
     this.inDoubt = options.inDoubt ?? this.class !== 'data';
+    this.lost = options.lost ?? false;
   }
 }

@@ -245,10 +245,13 @@ export class Database {
   #emptyWal(): void {
     const outcome = this.#checkpointer.truncate();
     if (outcome === 'done') return;
-    this.#tellOfMissingWal();
-    if (outcome === 'incomplete') throw new DatabaseError('a part of the WAL could not be moved');
+    const lost = this.#tellOfMissingWal() && this.#closed;
+    if (outcome === 'incomplete') {
+      throw new DatabaseError('a part of the WAL could not be moved', { lost });
+    }
     const { sound } = this.#connection;
-    throw databaseError('move the WAL into the database', this.#checkpointer.failure, { sound });
+    const { failure } = this.#checkpointer;
+    throw databaseError('move the WAL into the database', failure, { sound, lost });
   }
 
   /** @returns whether there was room for it */
@@ -342,10 +345,14 @@ export class Database {
     );
   }
 
-  /** What a WAL without a name holds goes with this connection, which found no room to move it. */
-  #tellOfMissingWal(): void {
+  /**
+   * What a WAL without a name holds goes with this connection, which found no room to move it.
+   *
+   * @returns whether it is such a one
+   */
+  #tellOfMissingWal(): boolean {
     // One that has lost its lock sees the files of the next sidecar.
-    if (!this.#connection.sound || this.#own.walBytes === 0 || this.#isWalInPlace) return;
+    if (!this.#connection.sound || this.#own.walBytes === 0 || this.#isWalInPlace) return false;
     const name = basename(this.path);
     const fate = this.#closed
       ? 'what it held is lost'
@@ -353,6 +360,7 @@ export class Database {
     this.#onNotice?.(
       `${name}-wal was deleted or replaced while it was open, and there is no room to move it into ${name}: ${fate}`,
     );
+    return true;
   }
 
   /**

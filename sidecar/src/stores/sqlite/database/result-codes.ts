@@ -72,12 +72,13 @@ const READ_FAILURES = new Set(['EIO', 'ESTALE', 'ETIMEDOUT', 'ENXIO', 'ENODEV'])
  *
  * @param doing what was tried, to read after "cannot": `append`
  * @param refusable whether a value of a record was at stake, which the database may refuse
+ * @param lost whether committed records are gone with it
  * @param sound whether the connection is; one that is not stays in doubt whatever failed
  */
 export function databaseError(
   doing: string,
   thrown: unknown,
-  { refusable = false, sound = false } = {},
+  { refusable = false, sound = false, lost = false } = {},
 ): DatabaseError {
   if (thrown instanceof DatabaseError) return thrown;
   if (thrown instanceof IgnoredRowError) {
@@ -105,6 +106,7 @@ export function databaseError(
     class: errorClass,
     corrupt: isCorruption(thrown),
     inDoubt: errorClass !== 'data' && !(sound && lacksRoom(thrown)),
+    lost,
     cause: thrown,
     ...(hint ? { hint } : {}),
   });

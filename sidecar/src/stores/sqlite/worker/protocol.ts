@@ -126,6 +126,8 @@ export interface PlainError {
   readonly corrupt: boolean;
   /** The connection is, and has to be opened anew. */
   readonly inDoubt: boolean;
+  /** Committed records are gone with it. */
+  readonly lost: boolean;
 }
 
 export function toWire(query: ListQuery): WireQuery {
@@ -143,11 +145,18 @@ export function toPlain(error: unknown): PlainError {
   if (!(error instanceof StoreError)) {
     const code = (error as NodeJS.ErrnoException | undefined)?.code;
     const what = typeof code === 'string' ? `${code}, ${nameAndPlace(error)}` : nameAndPlace(error);
-    return { message: `SQLite worker: ${what}`, class: 'transient', corrupt: false, inDoubt: true };
+    return {
+      message: `SQLite worker: ${what}`,
+      class: 'transient',
+      corrupt: false,
+      inDoubt: true,
+      lost: false,
+    };
   }
   const corrupt = 'corrupt' in error && error.corrupt === true;
   const inDoubt = !('inDoubt' in error && error.inDoubt === false);
-  const plain = { message: error.message, class: error.class, corrupt, inDoubt };
+  const lost = 'lost' in error && error.lost === true;
+  const plain = { message: error.message, class: error.class, corrupt, inDoubt, lost };
   return error.hint === undefined ? plain : { ...plain, hint: error.hint };
 }
 

@@ -48,6 +48,7 @@ export class WorkerHandle {
   #lastId = 0;
   #failure: StoreError | undefined;
   #corrupt = false;
+  #hasLost = false;
   #hasExited = false;
   #figures = NO_FIGURES;
   #activity: { readonly count: number; readonly at: number };
@@ -94,6 +95,11 @@ export class WorkerHandle {
   /** It met damage in the file. */
   get metCorruption(): boolean {
     return this.#corrupt;
+  }
+
+  /** Committed records are gone with its end. */
+  get hasLost(): boolean {
+    return this.#hasLost;
   }
 
   /** As of the last reply. */
@@ -166,6 +172,7 @@ export class WorkerHandle {
     if (reply.fatal) {
       this.#failure ??= error;
       this.#corrupt ||= reply.error.corrupt;
+      this.#hasLost ||= reply.error.lost;
     }
     waiting?.reject(error);
   }
