@@ -18,6 +18,9 @@ describe('an error says what is wrong and where', () => {
     ['', ['is blank']],
     [' \n', ['is blank']],
     ['oracle://me@db/app', ['scheme', 'postgres, postgresql, mysql and mariadb']],
+    // Words that JavaScript finds in any object.
+    ['constructor://me@db/app', ['scheme', 'postgres, postgresql, mysql and mariadb']],
+    ['postgres://me@db/app?target_session_attrs=toString', ['target_session_attrs', 'read-write']],
     ['jdbc:postgresql://db/app', ["another program's scheme"]],
     ['postgresql+psycopg2://me@db/app', ["another program's scheme"]],
     ['"postgres://me@db/app"', ['begins with a quote']],

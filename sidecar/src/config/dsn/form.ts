@@ -3,12 +3,12 @@ import { DsnError } from './dsn-error.ts';
 
 export type Form = 'url' | 'keywords' | 'go';
 
-const SCHEMES: Readonly<Record<string, ServerDsn['driver']>> = {
-  postgres: 'postgres',
-  postgresql: 'postgres',
-  mysql: 'mysql',
-  mariadb: 'mysql',
-};
+const SCHEMES: ReadonlyMap<string, ServerDsn['driver']> = new Map([
+  ['postgres', 'postgres'],
+  ['postgresql', 'postgres'],
+  ['mysql', 'mysql'],
+  ['mariadb', 'mysql'],
+]);
 
 const SCHEME = /^([a-z][a-z0-9+.-]*):\/\//i;
 const KNOWN_WITH_MORE =
@@ -35,7 +35,7 @@ export function formOf(
 ): { form: Form; driver: ServerDsn['driver'] } {
   if (dsn === '') throw new DsnError('is blank');
   const scheme = SCHEME.exec(dsn)?.[1]?.toLowerCase();
-  const driver = scheme === undefined ? undefined : SCHEMES[scheme];
+  const driver = scheme === undefined ? undefined : SCHEMES.get(scheme);
   if (driver !== undefined) {
     if (asked !== undefined && asked !== driver) {
       throw new DsnError(`is for ${driver} by its scheme, but STORAGE_DRIVER is ${asked}`);

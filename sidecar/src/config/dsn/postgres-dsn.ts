@@ -106,14 +106,14 @@ function modeOf(settings: Settings, fallback: SslMode): SslMode {
   throw new DsnError('gives ssl=true and an sslmode below require; remove the one not meant');
 }
 
-const CHOICES: Readonly<Record<string, boolean>> = {
-  any: false,
-  'read-write': true,
-  primary: true,
-};
+const CHOICES: ReadonlyMap<string, boolean> = new Map([
+  ['any', false],
+  ['read-write', true],
+  ['primary', true],
+]);
 
 function readWrite(attributes: string | undefined): boolean {
-  const choice = CHOICES[attributes ?? 'any'];
+  const choice = CHOICES.get(attributes ?? 'any');
   if (choice !== undefined) return choice;
   throw new DsnError(
     'has target_session_attrs that is none of any, read-write and primary; records are written, so a server that only reads is of no use',
