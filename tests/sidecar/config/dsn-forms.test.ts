@@ -90,6 +90,7 @@ describe('a Postgres URL', () => {
     ['postgres://me@db/app?target_session_attrs=any', {}],
     ['postgres://me@db/app?search_path=hist', { schema: 'hist' }],
     ['postgres://me@db/app?search_path=Hist', { schema: 'hist' }],
+    ['postgres://me@db/app?search_path=%C3%84RZTE', { schema: 'Ärzte' }],
     ['postgres://me@db/app?search_path=%22Hi%22%22st%22', { schema: 'Hi"st' }],
     ['postgres://me@db/app?options=-c%20search_path%3Dhist', { schema: 'hist' }],
     ['postgres://me@db/app?options=-csearch_path%3Dhist', { schema: 'hist' }],

@@ -277,6 +277,17 @@ it('puts its tables into the schema that the DSN names', async () => {
   ]);
 });
 
+it('finds the schema that a name without quotes means to the server', async () => {
+  await server.query('CREATE SCHEMA ÄRZTE', database);
+  const path = encodeURIComponent('ÄRZTE');
+  const store = storeAt(server.dsn(database, { query: `sslmode=disable&search_path=${path}` }));
+  await store.open();
+  await store.close(soon());
+  expect(
+    await server.query(`SELECT to_regclass('ÄRZTE.audit_events') IS NULL AS missing`, database),
+  ).toEqual([{ missing: false }]);
+});
+
 describe('rights', () => {
   let role: string;
   beforeEach(async () => {

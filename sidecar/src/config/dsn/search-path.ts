@@ -20,10 +20,15 @@ export function firstSchema(searchPath: string): { schema?: string; more: boolea
       );
     }
     const [, quoted, plain, comma] = match;
-    schemas.push(quoted?.replaceAll('""', '"') ?? plain?.toLowerCase() ?? '');
+    schemas.push(quoted?.replaceAll('""', '"') ?? folded(plain ?? ''));
     at = ELEMENT.lastIndex;
     if (comma === '') break;
   } while (at <= searchPath.length);
   const [schema] = schemas.filter((one) => one !== '$user');
   return { ...(schema === undefined ? {} : { schema }), more: schemas.length > 1 };
+}
+
+/** As a server does whose encoding is UTF-8 (downcase_identifier in scansup.c): ASCII letters alone. */
+function folded(name: string): string {
+  return name.replace(/[A-Z]/g, (letter) => letter.toLowerCase());
 }
