@@ -7,6 +7,7 @@ import { DatabaseSync } from 'node:sqlite';
 import * as v from 'valibot';
 import { KINDS } from '../../sidecar/src/records/kinds.ts';
 import { SCHEMAS } from '../../sidecar/src/records/schema.ts';
+import { DUE_BYTES } from '../../sidecar/src/stores/sqlite/database/checkpoint.ts';
 import {
   createTableSql,
   indexesOf,
@@ -20,6 +21,9 @@ export interface NativeJob {
   readonly warmup: number;
   readonly count: number;
 }
+
+/** Of a new file, the sidecar's as SQLite's own. */
+const PAGE_BYTES = 4_096;
 
 export interface NativeReport {
   readonly seconds: number;
@@ -37,7 +41,7 @@ function run(job: NativeJob): NativeReport {
   database.exec('PRAGMA journal_mode = WAL');
   database.exec('PRAGMA synchronous = FULL');
   database.exec(`PRAGMA cache_size = ${-32 * 1_024}`);
-  database.exec('PRAGMA wal_autocheckpoint = 2048');
+  database.exec(`PRAGMA wal_autocheckpoint = ${DUE_BYTES / PAGE_BYTES}`);
   for (const kind of KINDS) {
     database.exec(createTableSql(kind));
     for (const { sql } of indexesOf(kind)) database.exec(sql);

@@ -8,7 +8,7 @@ import { FRAME_HEADER_BYTES } from './wal-format.ts';
  * written to the database once a checkpoint, so half of it costs a tenth more CPU a row; more of it
  * makes one checkpoint, some 20 ms on a fast disk, longer.
  */
-const DUE_BYTES = 32 * 1_024 * 1_024;
+export const DUE_BYTES = 32 * 1_024 * 1_024;
 
 /**
  * One is due as well when the volume has less left than so many times the WAL. What the WAL holds may
