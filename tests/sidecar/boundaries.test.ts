@@ -20,6 +20,7 @@ const REFUSED = [
   ['recorder', '../http/server.ts'],
   ['http', '../main.ts'],
   ['http', './api/listener.ts'],
+  ['http', '../stores/store.ts'],
   ['http/api', '../../config/config.ts'],
   ['http/api', '../../stores/sqlite/sqlite-store.ts'],
   ['http/api', '../ops/ops-server.ts'],
