@@ -7,7 +7,7 @@ const DAYS = 36_500;
 const START_MS = Date.UTC(2026, 0, 1);
 
 /** The records that all measurements send. */
-export function benchRecords(sandboxes: number): Generator<SimulatedRecord, void> {
+function benchRecords(sandboxes: number): Generator<SimulatedRecord, void> {
   return generateRecords({ seed: 'bench', sandboxes, days: DAYS, startMs: START_MS });
 }
 

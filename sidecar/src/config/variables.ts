@@ -14,7 +14,7 @@ export interface Variable<T = unknown> {
   readonly parse: (text: string) => T;
 }
 
-export const DRIVERS = ['none', 'sqlite', 'postgres', 'mysql'] as const;
+const DRIVERS = ['none', 'sqlite', 'postgres', 'mysql'] as const;
 export type Driver = (typeof DRIVERS)[number];
 
 const MEBI = 1024 * 1024;

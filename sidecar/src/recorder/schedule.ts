@@ -79,7 +79,7 @@ export function retryDelay(
 /** A client that is refused while storage works should come back soon: a commit makes room. */
 const RETRY_AFTER_UP = 1;
 const RETRY_AFTER_DOWN_MIN = 2;
-export const RETRY_AFTER_MAX = 30;
+const RETRY_AFTER_MAX = 30;
 
 /**
  * Seconds for Retry-After. An outage that has lasted is likely to last on, so the advice grows with

@@ -6,7 +6,7 @@ import type { Reservation } from './body-budget.ts';
 import { MAX_BODY_BYTES, RETRY_AFTER_SECONDS } from './limits.ts';
 import { Pieces } from './pieces.ts';
 
-export const TOO_LARGE: Problem = {
+const TOO_LARGE: Problem = {
   status: 413,
   detail: `the body exceeds ${MAX_BODY_BYTES} bytes; send the records in several requests`,
 };

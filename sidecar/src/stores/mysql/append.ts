@@ -159,7 +159,7 @@ async function insertChunk(
 }
 
 /** Cuts rows into statements: of the largest shape that the rest fills and that fits a packet. */
-export function* chunksOf<T extends { readonly bytes: number }>(
+function* chunksOf<T extends { readonly bytes: number }>(
   entries: readonly T[],
   packetBytes: number,
 ): Generator<readonly T[]> {

@@ -17,7 +17,7 @@ export const COLLATIONS = ['utf8mb4_0900_bin', 'utf8mb4_nopad_bin'] as const;
 export type Collation = (typeof COLLATIONS)[number];
 
 /** Characters of an indexed text that its index holds: an entry may have 3,072 bytes. */
-export const INDEXED_CHARS = 191;
+const INDEXED_CHARS = 191;
 
 const ASCII = 'CHARACTER SET ascii COLLATE ascii_bin';
 

@@ -154,7 +154,7 @@ export class GarbledError extends Error {
 }
 
 /** SQLSTATE of a server's error. */
-export function sqlState(error: unknown): string | undefined {
+function sqlState(error: unknown): string | undefined {
   return error instanceof DatabaseError ? error.code : undefined;
 }
 

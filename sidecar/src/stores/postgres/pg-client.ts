@@ -14,7 +14,7 @@ interface Internals {
 }
 
 /** How pg spells a socket's path; what it is told of a host it dials as it stands. */
-export function dialPath(port: number, host: string): string | undefined {
+function dialPath(port: number, host: string): string | undefined {
   return host.startsWith('/') ? `${host}/.s.PGSQL.${port}` : undefined;
 }
 

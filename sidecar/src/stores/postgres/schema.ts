@@ -38,7 +38,7 @@ export interface StepContext {
 }
 
 /** New tables are empty and take milliseconds; a lock that somebody holds may take longer. */
-export const SCHEMA_MS = 60_000;
+const SCHEMA_MS = 60_000;
 
 export const STEPS: readonly Step<StepContext>[] = [{ version: 1, minWriter: 1 }];
 

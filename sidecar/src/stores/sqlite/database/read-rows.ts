@@ -35,8 +35,3 @@ export function readRows(
 export function readValue(connection: Connection, sql: string, ...parameters: string[]) {
   return readRows(connection, sql, 1, parameters)[0]?.[0] ?? null;
 }
-
-/** A name between double quotes, as SQL wants it. */
-export function quoteName(name: string): string {
-  return `"${name.replaceAll('"', '""')}"`;
-}

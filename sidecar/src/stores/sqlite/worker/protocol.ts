@@ -80,18 +80,16 @@ export interface Slice {
   readonly tookMs: number;
 }
 
-/** The database in figures. */
+/** What the metrics show of the database. */
 export interface Figures {
   readonly databaseBytes: number;
   readonly walBytes: number;
-  readonly checkpoints: number;
   readonly checkpointFailures: number;
 }
 
 export const NO_FIGURES: Figures = {
   databaseBytes: 0,
   walBytes: 0,
-  checkpoints: 0,
   checkpointFailures: 0,
 };
 

@@ -3,16 +3,19 @@
  * slices of a few milliseconds, and commits go between them.
  */
 
-import type { Item, ListQuery, Page, Position } from '../../../../records/list.ts';
+import {
+  type Item,
+  type ListQuery,
+  PAGE_BYTES,
+  type Page,
+  type Position,
+} from '../../../../records/list.ts';
 import type { Connection, Statement } from '../../engine/connection.ts';
 import { comparePositions, startOf } from './order.ts';
 import { fetchSql, planList } from './plan.ts';
 import { Search } from './search.ts';
 import { Searches } from './searches.ts';
 import { StatementCache } from './statement-cache.ts';
-
-/** About this many bytes of texts are answered at most, and one row at least. */
-export const SLICE_BYTES = 4 * 1_024 * 1_024;
 
 /** Part of the time in which rows are looked for; in the rest they are read. */
 const SEARCH_SHARE = 0.75;
@@ -30,6 +33,7 @@ export interface SliceBounds {
    * that it reads, which lies on some twenty pages where its texts are long.
    */
   readonly budgetMs: number;
+  /** About so many bytes of texts are answered at most, and one row at least; by default a page's. */
   readonly maxBytes?: number;
 }
 
@@ -65,7 +69,7 @@ export class SliceReader {
     start: number,
   ): Slice {
     const items: Item[] = [];
-    const maxBytes = bounds.maxBytes ?? SLICE_BYTES;
+    const maxBytes = bounds.maxBytes ?? PAGE_BYTES;
     const deadline = Math.max(
       start + bounds.budgetMs,
       performance.now() + bounds.budgetMs * (1 - SEARCH_SHARE),
