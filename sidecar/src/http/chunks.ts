@@ -23,6 +23,7 @@ export interface ChunkReader {
 export function readChunks(incoming: IncomingMessage, reader: ChunkReader): () => void {
   let taken = 0;
   let busy: Promise<void> | undefined;
+  let isStopped = false;
   function goOn(): void {
     taken = 0;
     busy = undefined;
@@ -41,10 +42,13 @@ export function readChunks(incoming: IncomingMessage, reader: ChunkReader): () =
   }
   // Node tells of the end also while the last chunk is being worked on, paused or not.
   function onEnd(): void {
-    if (busy === undefined) reader.end();
-    else void busy.then(() => reader.end());
+    if (busy !== undefined) void busy.then(onEnd);
+    else if (!isStopped) reader.end();
   }
   incoming.on('data', onData);
   incoming.on('end', onEnd);
-  return () => void incoming.off('data', onData).off('end', onEnd);
+  return () => {
+    isStopped = true;
+    incoming.off('data', onData).off('end', onEnd);
+  };
 }

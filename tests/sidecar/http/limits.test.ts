@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import type { IncomingMessage } from 'node:http';
 import { PassThrough } from 'node:stream';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
@@ -6,6 +7,7 @@ import { describe, expect, test, vi } from 'vitest';
 import { BodyBudget, Reservation } from '../../../sidecar/src/http/api/body-budget.ts';
 import { readNdjson } from '../../../sidecar/src/http/api/ndjson-body.ts';
 import { Turns } from '../../../sidecar/src/http/api/turns.ts';
+import { readChunks } from '../../../sidecar/src/http/chunks.ts';
 import type { Exchange } from '../../../sidecar/src/http/exchange.ts';
 import { COST_SNAPSHOT } from '../../../sidecar/src/records/kinds.ts';
 import { noopStore } from '../../../sidecar/src/stores/noop.ts';
@@ -194,6 +196,20 @@ test('reads no more of a body that broke off while it waited for its turn', asyn
   turn.resolve();
   await new Promise(setImmediate);
   expect(budget.held).toBe(0);
+});
+
+test('tells a reader that has had enough of no end that came while it was at work', async () => {
+  const incoming = new PassThrough();
+  const work = Promise.withResolvers<void>();
+  const end = vi.fn();
+  const reader = { take: () => work.promise, end };
+  const stop = readChunks(incoming as unknown as IncomingMessage, reader);
+  incoming.emit('data', Buffer.from('x'));
+  incoming.emit('end');
+  stop();
+  work.resolve();
+  await new Promise(setImmediate);
+  expect(end).not.toHaveBeenCalled();
 });
 
 test('gives back what aborted bodies held', async () => {
