@@ -1,6 +1,6 @@
 /**
- * Bundles the sidecar into sidecar/dist: the main program, the code of the SQLite store (loaded only
- * when it is chosen), its worker, and sql.js's two files beside them.
+ * Bundles the sidecar into sidecar/dist: the main program, the code of each store (loaded only when it
+ * is chosen), the worker of SQLite's, and sql.js's two files beside them.
  */
 
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';

@@ -22,7 +22,7 @@ export class RequestStats {
   readonly #stats: RequestStat[][] = [];
 
   /**
-   * @param route its place in the table of routes; undefined where none matched
+   * @param route {@link NO_ROUTE} where none matched
    * @param seconds from the request's headers to the answer
    */
   observe(route: RouteLabel, status: number, seconds: number): void {

@@ -9,7 +9,8 @@ export type BodyRefusal = 'in_flight' | 'too_large' | 'unreadable' | 'query' | '
 
 /**
  * Counts the bodies whose records nobody counts, because they were refused before these were known.
- * Together with the account of the records it tells all that was turned away.
+ * Together with the account of the records it tells all that was turned away of what was to be read; of
+ * the rest, such as a body of another type, the durations of requests tell, by status.
  */
 export class RefusedBodies {
   readonly #counts: Record<BodyRefusal, number> = {

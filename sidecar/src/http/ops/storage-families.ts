@@ -15,8 +15,8 @@ const PREFIX = 'agenttier_storage_';
 
 /**
  * Where every record is, how the queue and the commits do, and what the store tells of itself.
- * Each series is there from the start, at zero: a rate over one that appears late misses its
- * beginning.
+ * The recorder's counters are there from the start, at zero: a rate over one that appears late misses
+ * its beginning.
  */
 export function storageFamilies(recorder: Recorder, store: Store): Family[] {
   return [
