@@ -80,3 +80,13 @@ it('tries a host again only for what TLS may mend, then the next one', async () 
   const strict = await dialing('sslmode=require', { a: [refusal] });
   expect(strict.tries).toEqual(['a by TLS', 'b by TLS']);
 });
+
+it.for(['prefer', 'verify-full'])(
+  'hands over no authorities where the DSN names none, for sslmode=%s',
+  async (mode) => {
+    // A context of its own for all that the machine trusts would hold the thread at each connection.
+    const dsn = parseDsn(`postgres://me@a/d?sslmode=${mode}`, 'postgres');
+    const { ca } = await dial(dsn, async ({ tls }) => tls ?? expect.fail(), { describe });
+    expect(ca).toBeUndefined();
+  },
+);

@@ -4,6 +4,7 @@ import { Session } from '../../../sidecar/src/stores/postgres/session.ts';
 import { StoreError } from '../../../sidecar/src/stores/store-error.ts';
 import { giveTo, type KeyPair, makeAuthority } from '../support/certificates.ts';
 import { PASSWORD, PostgresServer, SUPERUSER } from '../support/postgres-server.ts';
+import { startSidecar } from '../support/sidecar-process.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 
 let directory: Awaited<ReturnType<typeof temporaryDirectory>>;
@@ -85,6 +86,18 @@ it('verifies the chain in verify-ca, verify-full, and require with an authority'
   // The second try of prefer is in plain text, whatever was wrong with the first.
   expect(await outcome(`sslmode=prefer ${root('other')}`)).toBe('plain');
 });
+
+it.for(['SSL_CERT_FILE', 'NODE_EXTRA_CA_CERTS'])(
+  'trusts whom the machine trusts, by %s as well',
+  async (variable) => {
+    const dsn = `host=localhost port=${server.port} user=${SUPERUSER} password='${PASSWORD}' dbname=postgres`;
+    await using sidecar = await startSidecar({
+      STORAGE_DSN: `${dsn} sslrootcert=system`,
+      [variable]: ca,
+    });
+    await sidecar.storage('up');
+  },
+);
 
 it('verifies the name of the host in verify-full alone', async () => {
   const byAddress = { at: server, host: '127.0.0.1', user: SUPERUSER };

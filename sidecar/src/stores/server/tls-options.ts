@@ -1,6 +1,11 @@
 import { readFile } from 'node:fs/promises';
 import { connect, isIP, type Socket } from 'node:net';
-import { type ConnectionOptions, checkServerIdentity, getCACertificates } from 'node:tls';
+import {
+  type ConnectionOptions,
+  checkServerIdentity,
+  getCACertificates,
+  setDefaultCACertificates,
+} from 'node:tls';
 import type { ServerHost, TlsAttempt } from '../../config/server-dsn.ts';
 import { StoreError } from '../store-error.ts';
 
@@ -12,8 +17,8 @@ export interface TlsTarget {
   readonly verify: 'none' | 'ca' | 'full';
   /** The host's name or address, which the certificate must hold if `verify` is `full`. */
   readonly host: string;
-  /** PEM. */
-  readonly ca: readonly string[];
+  /** PEM; undefined for those that the process trusts. */
+  readonly ca: string | undefined;
   readonly cert: string | undefined;
   readonly key: string | undefined;
 }
@@ -34,7 +39,8 @@ export async function readTlsFiles(
     readPem(attempt.key, "the client's key (sslkey, ssl-key)"),
   ]);
   const host = 'host' in address ? address.host : 'localhost';
-  return { verify, host, ca: ca === undefined ? trustedCas() : [ca], cert, key };
+  if (ca === undefined && verify !== 'none') trustMachine();
+  return { verify, host, ca, cert, key };
 }
 
 async function readPem(path: string | undefined, what: string): Promise<string | undefined> {
@@ -54,16 +60,24 @@ async function readPem(path: string | undefined, what: string): Promise<string |
   return text;
 }
 
-/** The machine's own list, and the one that Node carries: an image may have none. */
-function trustedCas(): string[] {
-  return [...new Set([...getCACertificates('default'), ...getCACertificates('system')])];
+let trustsMachine = false;
+
+/**
+ * Has the process trust the machine's own list beside the one that Node carries: an image may have none.
+ * Once, for all connections: to give each one these hundreds of certificates holds the thread for 20 ms.
+ */
+function trustMachine(): void {
+  if (trustsMachine) return;
+  const all = new Set([...getCACertificates('default'), ...getCACertificates('system')]);
+  setDefaultCACertificates([...all]);
+  trustsMachine = true;
 }
 
 /** What pg's `ssl` and `tls.connect` take. */
 export function tlsOptions(target: TlsTarget): ConnectionOptions {
   const { verify, host, ca, cert, key } = target;
   return {
-    ca: [...ca],
+    ...(ca === undefined ? {} : { ca }),
     ...(cert === undefined ? {} : { cert }),
     ...(key === undefined ? {} : { key }),
     rejectUnauthorized: verify !== 'none',
@@ -77,7 +91,7 @@ export function tlsOptions(target: TlsTarget): ConnectionOptions {
 /** What mysql2's `ssl` takes; its `stream` must then be {@link mysqlStream}'s. */
 export function mysqlTls({ verify, ca, cert, key }: TlsTarget) {
   return {
-    ca: [...ca],
+    ...(ca === undefined ? {} : { ca }),
     ...(cert === undefined ? {} : { cert }),
     ...(key === undefined ? {} : { key }),
     rejectUnauthorized: verify !== 'none',
