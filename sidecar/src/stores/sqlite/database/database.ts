@@ -1,26 +1,21 @@
 import { constants } from 'node:fs';
-import { basename, dirname } from 'node:path';
+import { dirname } from 'node:path';
 import type { ListQuery } from '../../../records/list.ts';
 import type { Rows } from '../../../records/rows.ts';
 import type { Appended } from '../../store.ts';
 import { trialRows } from '../../trial-rows.ts';
 import type { Connection } from '../engine/connection.ts';
-import { type FileIdentity, identityOf, isSame } from '../files/file-identity.ts';
-import type { FileHandle, FileLayer, OpenMode } from '../files/file-layer.ts';
+import type { FileIdentity } from '../files/file-identity.ts';
+import type { FileLayer } from '../files/file-layer.ts';
 import { Appender } from './append.ts';
 import { type Checkpointed, Checkpointer } from './checkpoint.ts';
+import { Custody } from './custody.ts';
 import { DatabaseError } from './database-error.ts';
 import { type Slice, SliceReader } from './list/slice.ts';
 import type { Migrated } from './migrations.ts';
 import { closeQuietly, type DatabaseOptions, type OpenedFile, openFile } from './opening.ts';
-import { OwnFiles, type Touched } from './own-files.ts';
 import { sizeOf } from './quarantine.ts';
 import { databaseError, isCorruption, lacksRoom } from './result-codes.ts';
-import { sameContent } from './same-content.ts';
-import type { Seal } from './seal.ts';
-import { NO_FILE, type WalOwner } from './wal-owner.ts';
-
-const TO_READ: OpenMode = { writable: false, create: false, exclusive: false, permissions: 0 };
 
 export interface Figures {
   readonly databaseBytes: number;
@@ -46,13 +41,8 @@ export class Database {
   /** What the opening did to the file; undefined when it was up to date. */
   readonly migrated: Migrated | undefined;
   readonly #files: FileLayer;
-  readonly #walOwner: WalOwner | undefined;
-  /** Of the file for reading, whatever becomes of its name. */
-  readonly #handle: FileHandle;
   readonly #connection: Connection;
-  readonly #seal: Seal;
-  readonly #own: OwnFiles;
-  readonly #onNotice: ((notice: string) => void) | undefined;
+  readonly #custody: Custody;
   readonly #appender: Appender;
   readonly #slices: SliceReader;
   readonly #checkpointer: Checkpointer;
@@ -81,26 +71,22 @@ export class Database {
   private constructor(options: DatabaseOptions, opened: OpenedFile) {
     const { connection } = opened;
     this.path = options.path;
-    this.file = connection.file;
     this.migrated = opened.migrated;
     this.#files = options.files;
-    this.#walOwner = options.walOwner;
     this.#connection = connection;
-    this.#seal = opened.seal;
-    this.#onNotice = options.onNotice;
     this.#appender = new Appender(connection);
     this.#slices = new SliceReader(connection);
     this.#now = options.now ?? Date.now;
-    this.wal = connection.log;
-    this.#handle = this.#files.open(this.path, TO_READ);
-    this.#own = this.#openOwn();
+    this.#custody = new Custody({ ...options, ...opened });
+    this.file = this.#custody.file;
+    this.wal = this.#custody.wal;
     this.#checkpointer = new Checkpointer(
       connection,
       options.monotonic ?? (() => performance.now()),
       () => this.#files.space(this.path),
       {
-        before: () => this.#requireUntouched(this.#own.touched()),
-        after: () => this.#own.checkpointed(),
+        before: () => this.#custody.requireUntouched(),
+        after: () => this.#custody.checkpointed(),
       },
     );
     try {
@@ -108,27 +94,9 @@ export class Database {
       // record is called a duplicate of it, it has to reach the disk. Where there is no room for that,
       // it may be read meanwhile.
       this.#isWalOwed = !this.#emptyWalIfRoom();
-      if (!isSame(this.file, this.#identityAt(this.path))) throw this.#replaced();
+      if (!this.#custody.isFileInPlace) throw this.#custody.replaced();
     } catch (error) {
-      this.#own.close();
-      throw error;
-    }
-  }
-
-  /** Opens the files that the connection has open, for reading. */
-  #openOwn(): OwnFiles {
-    let wal: FileHandle | undefined;
-    try {
-      if (this.wal !== undefined) wal = this.#files.open(`${this.path}-wal`, TO_READ);
-      const own = new OwnFiles(this.#files, this.#handle, wal);
-      const isOurs = (handle: FileHandle, file: FileIdentity | undefined) =>
-        file !== undefined && isSame(file, identityOf(this.#files.stat(handle)));
-      if (isOurs(this.#handle, this.file) && (wal === undefined || isOurs(wal, this.wal)))
-        return own;
-      throw this.#replaced();
-    } catch (error) {
-      this.#files.close(this.#handle);
-      if (wal !== undefined) this.#files.close(wal);
+      this.#custody.close();
       throw error;
     }
   }
@@ -141,9 +109,9 @@ export class Database {
   append(rows: Rows): Appended {
     const append = () => {
       this.#emptyWalIfOwed();
-      this.#requireUntouched(this.#own.touched());
+      this.#custody.requireUntouched();
       const appended = this.#commit(rows);
-      this.#requireUntouched(this.#own.committed());
+      this.#custody.committed();
       return appended;
     };
     const appended = this.#do('append', append, true);
@@ -185,7 +153,7 @@ export class Database {
   probe(): void {
     this.#do('write', () => {
       this.#emptyWalIfOwed();
-      this.#requireUntouched(this.#own.touched());
+      this.#custody.requireUntouched();
       this.#appender.rehearse(trialRows(this.#now()));
       this.#requireInPlace();
       this.#refuseWithoutWal();
@@ -229,7 +197,7 @@ export class Database {
       closeQuietly(this.#connection);
       throw databaseError(`close ${this.path}`, error);
     } finally {
-      this.#own.close();
+      this.#custody.close();
     }
   }
 
@@ -237,7 +205,7 @@ export class Database {
     try {
       return this.#appender.append(rows);
     } catch (error) {
-      if (this.#connection.sound) this.#own.takenBack();
+      if (this.#connection.sound) this.#custody.takenBack();
       throw error;
     }
   }
@@ -245,11 +213,12 @@ export class Database {
   #emptyWal(): void {
     const outcome = this.#checkpointer.truncate();
     if (outcome === 'done') return;
-    const lost = this.#tellOfMissingWal() && this.#closed;
+    const { sound } = this.#connection;
+    // One that has lost its lock sees the files of the next sidecar.
+    const lost = sound && this.#custody.tellOfMissingWal(this.#closed) && this.#closed;
     if (outcome === 'incomplete') {
       throw new DatabaseError('a part of the WAL could not be moved', { lost });
     }
-    const { sound } = this.#connection;
     const { failure } = this.#checkpointer;
     throw databaseError('move the WAL into the database', failure, { sound, lost });
   }
@@ -268,7 +237,7 @@ export class Database {
   /** Of a file that is gone the WAL is owed to nobody, and its room is free once it is closed. */
   #emptyWalIfOwed(): void {
     if (!this.#isWalOwed) return;
-    this.#requireFileInPlace();
+    this.#custody.requireFile();
     this.#emptyWal();
     this.#isWalOwed = false;
   }
@@ -281,108 +250,10 @@ export class Database {
    * first, through the handles that are open, and nothing is lost.
    */
   #requireInPlace(): void {
-    this.#requireFileInPlace();
-    if (this.#walIsGone || this.#isWalInPlace) return;
+    this.#custody.requireFile();
+    if (this.#walIsGone || this.#custody.isWalInPlace) return;
     this.#emptyWal();
     this.#walIsGone = true;
-  }
-
-  get #isWalInPlace(): boolean {
-    const there = this.#identityAt(`${this.path}-wal`);
-    return this.wal === undefined ? there === undefined : isSame(this.wal, there);
-  }
-
-  #requireFileInPlace(): void {
-    const there = this.#identityAt(this.path);
-    if (isSame(this.file, there)) return;
-    if (!this.#giveWalToCopy()) this.#tellOfLoss(there);
-    throw this.#replaced();
-  }
-
-  /**
-   * Nothing is moved into a file that somebody else has written to, nor out of a WAL.
-   *
-   * @throws DatabaseError for which the whole file is checked before its next use
-   */
-  #requireUntouched(touched: Touched | undefined): void {
-    if (touched === undefined) return;
-    // One that has lost its lock while it was frozen sees the changes of the next sidecar.
-    this.#seal.check();
-    this.#seal.closed = true;
-    const name = basename(this.path);
-    if (touched === 'database') {
-      if (this.#walOwner !== undefined) this.#walOwner.file = NO_FILE;
-      this.#tellOfLoss(this.file);
-      throw new DatabaseError(`${this.path} was overwritten or cut while it was open`, {
-        corrupt: true,
-        hint: 'stop the sidecar before the file is replaced; what it is now is opened anew',
-      });
-    }
-    this.#onNotice?.(
-      `${name}-wal was overwritten or cut by another program while it was open: what was committed ` +
-        `since the last checkpoint may be lost to ${name}; leave what lies beside it alone`,
-    );
-    throw new DatabaseError(`${this.path}-wal was overwritten or cut while it was open`, {
-      corrupt: true,
-      hint: 'leave what lies beside the file alone; it is opened anew',
-    });
-  }
-
-  #replaced(): DatabaseError {
-    return new DatabaseError(`${this.path} was deleted or replaced while it was open`, {
-      hint: 'stop the sidecar before the file is moved; it is opened anew',
-    });
-  }
-
-  #tellOfLoss(there: FileIdentity | undefined): void {
-    // Of a WAL that is left, the next opening tells, with what becomes of it.
-    if (this.#own.walBytes > 0) return;
-    const name = basename(this.path);
-    this.#onNotice?.(
-      there === undefined
-        ? `${name} was deleted while it was open: a new one is begun, without the records of the former`
-        : `${name} was replaced while it was open: of the records of the former, those are there that the new one has`,
-    );
-  }
-
-  /**
-   * What a WAL without a name holds goes with this connection, which found no room to move it.
-   *
-   * @returns whether it is such a one
-   */
-  #tellOfMissingWal(): boolean {
-    // One that has lost its lock sees the files of the next sidecar.
-    if (!this.#connection.sound || this.#own.walBytes === 0 || this.#isWalInPlace) return false;
-    const name = basename(this.path);
-    const fate = this.#closed
-      ? 'what it held is lost'
-      : 'what it holds is lost when the sidecar ends, so free space before';
-    this.#onNotice?.(
-      `${name}-wal was deleted or replaced while it was open, and there is no room to move it into ${name}: ${fate}`,
-    );
-    return true;
-  }
-
-  /**
-   * To a file of the same content, which was put in this one's place, the WAL belongs as well.
-   *
-   * @returns whether it is one
-   */
-  #giveWalToCopy(): boolean {
-    if (this.#walOwner === undefined) return false;
-    try {
-      const there = this.#files.open(this.path, TO_READ);
-      try {
-        if (!sameContent(this.#files, this.#handle, there)) return false;
-        this.#walOwner.file = identityOf(this.#files.stat(there));
-        return true;
-      } finally {
-        this.#files.close(there);
-      }
-    } catch {
-      // Nothing is there, or it cannot be read.
-      return false;
-    }
   }
 
   #refuseWithoutWal(): void {
@@ -390,15 +261,6 @@ export class Database {
     throw new DatabaseError(`${this.path}-wal was deleted or replaced while it was open`, {
       hint: 'another program did it: open the file with others only while the sidecar runs, and leave what lies beside it; no record is lost, it is opened anew',
     });
-  }
-
-  #identityAt(path: string): FileIdentity | undefined {
-    try {
-      return identityOf(this.#files.stat(path));
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-      throw databaseError(`look at ${path}`, error);
-    }
   }
 
   #do<T>(doing: string, work: () => T, refusable = false): T {
