@@ -50,9 +50,11 @@ export async function journal(namespace: Namespace, pod: string): Promise<Journa
 
 /** Entries of a journal; of a record that stands there more than once the last one counts. */
 export function parseJournal(text: string): JournalEntry[] {
+  const lines = text.split('\n').filter((line) => line.startsWith('{"event_id"'));
+  // A Router that was killed may have been in the middle of its last one.
+  if (lines.at(-1)?.endsWith('}') === false) lines.pop();
   const entries = new Map<string, JournalEntry>();
-  for (const line of text.split('\n')) {
-    if (!line.startsWith('{"event_id"')) continue;
+  for (const line of lines) {
     const entry = JSON.parse(line) as JournalEntry;
     entries.set(entry.event_id, entry);
   }
