@@ -209,7 +209,9 @@ export class CutState<Mark> {
   /** The same for states in which nothing differs: many cuts leave what others have left. */
   get fingerprint(): string {
     const hash = createHash('sha1').update(String(this.acknowledged));
-    for (const [path, content] of [...this.#contents].sort()) hash.update(path).update(content);
+    for (const path of [...this.#contents.keys()].sort()) {
+      hash.update(path).update(this.#contents.get(path) as Buffer);
+    }
     return hash.digest('base64');
   }
 
