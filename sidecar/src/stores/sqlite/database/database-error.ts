@@ -14,7 +14,7 @@ export class DatabaseError extends StoreError {
    */
   readonly corrupt: boolean;
   /**
-   * The connection is: end it and open anew. It is not after a `data` error, nor where a write found no
+   * The connection is in doubt: end it and open anew. It is not after a `data` error, nor where a write found no
    * room: the transaction is rolled back, and the connection as good as before.
    */
   readonly inDoubt: boolean;

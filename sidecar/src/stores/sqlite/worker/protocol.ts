@@ -122,7 +122,7 @@ export interface PlainError {
   readonly hint?: string;
   /** SQLite met damage in the file. */
   readonly corrupt: boolean;
-  /** The connection is, and has to be opened anew. */
+  /** The connection is in doubt, and has to be opened anew. */
   readonly inDoubt: boolean;
   /** Committed records are gone with it. */
   readonly lost: boolean;
