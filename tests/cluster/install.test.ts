@@ -69,13 +69,14 @@ async function expectRecordedFromTheStart(namespace: Namespace): Promise<void> {
   // Kubernetes' own times have whole seconds.
   const [older, younger] = [await processOf(pod, 'storage'), await processOf(pod, 'router')];
   expect(await startOf(older)).toBeLessThan(await startOf(younger));
+  // A Pod is ready before its sidecar need have said a word.
+  const settled = await durable(namespace, metadata.name, 20);
   const began = timeOf(await namespace.logs(metadata.name, 'router'), 'listening');
   const up = timeOf(
     await namespace.logs(metadata.name, 'storage'),
     'listening',
     '"listener":"api"',
   );
-  const settled = await durable(namespace, metadata.name, 20);
   // What was recorded before storage was up waited for it: the very first record is there.
   const [first] = await journal(namespace, metadata.name);
   const recorded = recordedAt(first?.event_id);

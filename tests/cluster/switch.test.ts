@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { chart, helms } from '../chart/support/chart.ts';
 import { eventually } from './support/eventually.ts';
-import { createNamespace } from './support/namespace.ts';
+import { createNamespace, type Namespace } from './support/namespace.ts';
 import {
   compare,
   durable,
@@ -18,6 +18,13 @@ const turn = (on: boolean) => [
   ...['--set', `optional.storage.enabled=${on}`],
 ];
 
+/** A Pod is ready before its sidecar listens. */
+function expectOff(namespace: Namespace, pod: string): Promise<void> {
+  return eventually(async () => {
+    expect(await readiness(namespace, pod)).toMatchObject({ storage: 'noop', reason: null });
+  });
+}
+
 describe.concurrent.each(helms)('storage with %s', (helm) => {
   it('is a no-op by default, comes by one --set within a minute, and keeps its rows while it is off', async () => {
     await using namespace = await createNamespace(helm, 'switch');
@@ -26,10 +33,7 @@ describe.concurrent.each(helms)('storage with %s', (helm) => {
     const pods = await namespace.routerPods();
     expect(pods).toHaveLength(2);
     for (const { metadata } of pods) {
-      expect(await readiness(namespace, metadata.name)).toMatchObject({
-        storage: 'noop',
-        reason: null,
-      });
+      await expectOff(namespace, metadata.name);
       const { client, load } = await eventually(async () => {
         const stats = await routerStats(namespace, metadata.name);
         expect(stats.client.Unconfirmed).toBeGreaterThan(0);
@@ -55,9 +59,7 @@ describe.concurrent.each(helms)('storage with %s', (helm) => {
     const before = await namespace.find('pvc', 'agenttier-router-storage');
     await namespace.helm(...turn(false));
     await namespace.rolledOut();
-    expect(
-      await readiness(namespace, (await namespace.routerPods())[0].metadata.name),
-    ).toMatchObject({ storage: 'noop' });
+    await expectOff(namespace, (await namespace.routerPods())[0].metadata.name);
     const kept = await namespace.find('pvc', 'agenttier-router-storage');
     expect(kept.metadata.uid).toBe(before.metadata.uid);
     expect(kept.status.phase).toBe('Bound');

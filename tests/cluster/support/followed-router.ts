@@ -3,7 +3,7 @@ import { type AccountWatch, watchAccount } from './account-watch.ts';
 import { eventually } from './eventually.ts';
 import { followLog, type LogStream } from './log-stream.ts';
 import type { Namespace } from './namespace.ts';
-import { parseJournal } from './records.ts';
+import { parseJournal, storageUp } from './records.ts';
 
 /** The Pod of a Router under load, of which all that it tells is kept beyond its end. */
 export class FollowedRouter {
@@ -27,14 +27,20 @@ export class FollowedRouter {
   }
 }
 
-/** Follows the Router of the Pod that is there now, with some load behind it. */
+/**
+ * Follows the Router of the Pod that is there now, with some load behind it that is stored: a Pod is ready
+ * before its storage is open.
+ */
 export async function followRouter(namespace: Namespace): Promise<FollowedRouter> {
   const { name } = (await namespace.routerPod()).metadata;
+  await storageUp(namespace, name);
   const log = await followLog(namespace, name, 'router');
   const sidecarLog = await followLog(namespace, name, 'storage');
   const account = await watchAccount(namespace, name);
-  const before = parseJournal(log.text).length;
-  await eventually(async () => expect(parseJournal(log.text).length).toBeGreaterThan(before + 100));
+  const durable = () =>
+    parseJournal(log.text).filter(({ outcome }) => outcome === 'durable').length;
+  const before = durable();
+  await eventually(async () => expect(durable()).toBeGreaterThan(before + 100));
   return new FollowedRouter(name, log, sidecarLog, account);
 }
 
