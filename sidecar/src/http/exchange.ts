@@ -27,14 +27,22 @@ export interface Serving {
 export class Exchange {
   readonly incoming: IncomingMessage;
   readonly outgoing: ServerResponse;
+  /** A HEAD, which is served as a GET whose body Node leaves out. */
+  readonly isHead: boolean;
   route: RouteLabel = NO_ROUTE;
   readonly #server: Serving;
   readonly #startedAt = performance.now();
   #continued = false;
 
-  constructor(incoming: IncomingMessage, outgoing: ServerResponse, server: Serving) {
+  constructor(
+    incoming: IncomingMessage,
+    outgoing: ServerResponse,
+    server: Serving,
+    isHead = false,
+  ) {
     this.incoming = incoming;
     this.outgoing = outgoing;
+    this.isHead = isHead;
     this.#server = server;
   }
 
@@ -54,10 +62,22 @@ export class Exchange {
   reply(status: number, contentType: string, body: string, more?: Headers): void {
     const { outgoing } = this;
     if (outgoing.headersSent) return;
+    const length = Buffer.byteLength(body);
+    this.begin(status, contentType, length, more);
+    // Bytes and characters alike: all ASCII, which goes to the socket without being encoded.
+    outgoing.end(body, length === body.length ? 'latin1' : 'utf8');
+  }
+
+  /**
+   * Sends the head of an answer whose body the caller writes to `outgoing` itself.
+   *
+   * @param length of the body, in bytes
+   */
+  begin(status: number, contentType: string, length: number, more?: Headers): void {
+    const { outgoing } = this;
     this.#server.stats?.observe(this.route, status, (performance.now() - this.#startedAt) / 1_000);
     // Node then says so: a connection that is kept would be reset under the client's next request.
     if (this.#server.isClosing?.() === true) outgoing.shouldKeepAlive = false;
-    const length = Buffer.byteLength(body);
     // As a flat list: Node goes through it with less ado than through an object.
     const headers = [
       ...SECURITY_HEADER_LIST,
@@ -71,8 +91,16 @@ export class Exchange {
     if (more !== undefined) {
       for (const [name, value] of Object.entries(more)) headers.push(name, value);
     }
-    // Bytes and characters alike: all ASCII, which goes to the socket without being encoded.
-    outgoing.writeHead(status, headers).end(body, length === body.length ? 'latin1' : 'utf8');
+    outgoing.writeHead(status, headers);
+  }
+
+  /**
+   * Runs a step once this exchange has the connection: until then its answer would wait in memory for
+   * those of the requests before it.
+   */
+  whenConnected(step: () => void | Promise<void>): void {
+    if (this.outgoing.socket !== null) this.run(step);
+    else this.outgoing.once('socket', () => this.run(step));
   }
 
   /** Sends the answer to a request that could not be served as asked. */

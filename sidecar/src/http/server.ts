@@ -63,10 +63,14 @@ export function hardenedServer(options: ServerOptions): Server {
   };
   const { app, posts } = application(options.routes);
   const serving: Serving = { onError, ...(stats && { stats }), ...(isClosing && { isClosing }) };
+  const headRequests = new WeakSet<IncomingMessage>();
   const respond = getRequestListener(
     (request, env) => {
       const { incoming, outgoing } = env as HttpBindings;
-      return app.fetch(request, new Exchange(incoming, outgoing, serving));
+      return app.fetch(
+        request,
+        new Exchange(incoming, outgoing, serving, headRequests.has(incoming)),
+      );
     },
     // The bodies' readers clean up by themselves.
     { autoCleanupIncoming: false, overrideGlobalObjects: false },
@@ -118,7 +122,10 @@ export function hardenedServer(options: ServerOptions): Server {
     // The framework makes a URL of it, which fails for some that are legal; nothing here goes by it.
     incoming.headers.host = 'localhost';
     // Hono would wrap the answer to HEAD once more; Node leaves its body out by itself.
-    if (incoming.method === 'HEAD') incoming.method = 'GET';
+    if (incoming.method === 'HEAD') {
+      headRequests.add(incoming);
+      incoming.method = 'GET';
+    }
     void respond(incoming, outgoing);
   }
 

@@ -57,6 +57,7 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
     version: VERSION,
     requests,
     refusedBodies: () => api.refusedBodies,
+    backups: () => api.backups,
     refusedConnections,
     faults: () => faults.count,
     logLinesDropped: () => sink.dropped,

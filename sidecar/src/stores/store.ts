@@ -41,6 +41,14 @@ export interface Store {
    */
   list(query: ListQuery, signal?: AbortSignal): Promise<Page>;
 
+  /**
+   * Begins a copy of all that is stored at this moment, while writes go on. One at a time; absent where
+   * the storage has better means of its own.
+   *
+   * @param signal aborts when nobody waits for its beginning any more
+   */
+  backup?(signal: AbortSignal): Promise<Backup>;
+
   /** Proves that a write would succeed, by one that is rolled back. */
   probe?(): Promise<void>;
 
@@ -72,6 +80,22 @@ export interface Store {
 export interface Appended {
   /** Indexes, ascending, of the rows that were stored already or stand twice in the batch. */
   readonly duplicates: readonly number[];
+}
+
+/** A copy of a store on its way. */
+export interface Backup {
+  readonly bytes: number;
+
+  /**
+   * Reads it. The last part comes only when all of them are known to be of one moment: whoever got every
+   * byte has a whole copy.
+   *
+   * @throws StoreError when it cannot be had to its end
+   */
+  parts(): AsyncIterable<Uint8Array>;
+
+  /** Ends it, wherever it is. May be called twice. */
+  close(): Promise<void>;
 }
 
 export interface Gauge {

@@ -10,5 +10,5 @@ export function unusableStore(driver: Driver, reason: string): Store {
   const refuse = async () => {
     throw new StoreError(reason);
   };
-  return { driver, open: refuse, append: refuse, list: refuse, async close() {} };
+  return { driver, open: refuse, append: refuse, list: refuse, backup: refuse, async close() {} };
 }

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'vitest';
+import { eventually } from './eventually.ts';
 import type { Namespace } from './namespace.ts';
 import { type Forward, portForward } from './port-forward.ts';
 import { ROUTER_PORT, type RouterStats } from './records.ts';
@@ -46,10 +47,13 @@ async function forwardTo(namespace: Namespace, release: string): Promise<Forward
 async function p99(router: Forward): Promise<number> {
   await fetch(`${router.url}/stats`, { method: 'DELETE' });
   await sleep(ROUND_MS);
-  const { latency, load } = await router.json<RouterStats>('/stats');
-  expect(latency.count).toBeGreaterThan(50);
-  expect(load.failed).toBe(0);
-  return latency.p99_ms;
+  return eventually(async () => {
+    const { latency, load } = await router.json<RouterStats>('/stats');
+    expect(load.failed).toBe(0);
+    // A slow machine may need longer for as many.
+    expect(latency.count).toBeGreaterThan(50);
+    return latency.p99_ms;
+  });
 }
 
 function median(figures: readonly number[]): number {

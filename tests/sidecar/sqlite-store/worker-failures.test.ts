@@ -219,3 +219,68 @@ describe('a disk that hangs before there is a worker', () => {
     expect(await opening).toBe('failed');
   });
 });
+
+describe('a backup', () => {
+  const NEVER = new AbortController().signal;
+
+  async function bytesOf(store: Store): Promise<number> {
+    const made = await store.backup?.(NEVER);
+    let bytes = 0;
+    for await (const part of made?.parts() ?? []) bytes += part.length;
+    await made?.close();
+    expect(bytes).toBe(made?.bytes);
+    return bytes;
+  }
+
+  it('is refused while there is no database', async () => {
+    const { store } = scriptedStore();
+    await expect(store.backup?.(NEVER)).rejects.toThrow('the database is not open');
+  });
+
+  it('does not come to its end where the worker does before', async () => {
+    const { store, disk } = scriptedStore();
+    await store.open();
+    const made = await store.backup?.(NEVER);
+    disk('exit');
+    await expect(store.append(auditRows('a'))).rejects.toThrow();
+    await expect(made?.parts()[Symbol.asyncIterator]().next()).rejects.toThrow('worker');
+    await made?.close();
+
+    disk(undefined);
+    await store.open();
+    expect(await bytesOf(store)).toBeGreaterThan(0);
+  });
+
+  it('that nobody waits for any more leaves the file free for the next', async () => {
+    const { store, disk } = scriptedStore();
+    await store.open();
+    disk('hang');
+    const append = store.append(auditRows('a'));
+    const late = store.backup?.(AbortSignal.timeout(200));
+    await expect(late).rejects.toThrow('did not begin in time');
+    disk(undefined);
+    await append;
+    await until(() => bytesOf(store).catch(() => false));
+  });
+
+  it('is refused at once by a worker that hangs', async () => {
+    const { store, disk } = scriptedStore();
+    await store.open();
+    disk('hang');
+    const append = store.append(auditRows('a'));
+    await until(() => store.complaint?.()?.startsWith('worker hung'));
+    await expect(store.backup?.(NEVER)).rejects.toThrow('worker hung');
+    disk(undefined);
+    await append;
+  });
+
+  it('is ended by whoever gives it up, and the next one may be made', async () => {
+    const { store } = scriptedStore();
+    await store.open();
+    const made = await store.backup?.(NEVER);
+    await expect(store.backup?.(NEVER)).rejects.toThrow('another backup is being made');
+    await made?.close();
+    await made?.close();
+    expect(await bytesOf(store)).toBeGreaterThan(0);
+  });
+});

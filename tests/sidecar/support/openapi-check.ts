@@ -82,7 +82,7 @@ export function openApiCheck(document: OpenApi) {
 
     const type = answer.headers['content-type'] ?? '';
     expect(Object.keys(response.content)).toContain(type);
-    if (method === 'HEAD') return;
+    if (method === 'HEAD' || !type.endsWith('json')) return;
     const validate = validatorOf(response.content[type]?.schema ?? {});
     const valid = validate(JSON.parse(answer.text));
     expect(valid, `${method} ${path}: ${ajv.errorsText(validate.errors)}`).toBe(true);

@@ -54,14 +54,14 @@ export const MAX_PAGE_CHARS = PAGE_BYTES;
  */
 export const PAGES_IN_FLIGHT_BYTES = 4 * PAGE_BYTES;
 
-/** A client that takes no byte of a page for so long is taken to be gone. */
-export const PAGE_STALL_MS = 15_000;
+/** A client that takes no byte of a page or a backup for so long is taken to be gone. */
+export const STALL_MS = 15_000;
 
 /** Values of all filters of a list together: each may cost the store a query of its own. */
 export const MAX_FILTER_VALUES = 100;
 
-/** A store that does not answer a list for so long is taken to be down. */
+/** A store that does not answer a list, nor begin a backup, for so long is taken to be down. */
 export const LIST_TIMEOUT_MS = 30_000;
 
-/** When to try a list again while storage is down. */
-export const LIST_RETRY_AFTER_SECONDS = 5;
+/** When to try to read again while storage is down. */
+export const READ_RETRY_AFTER_SECONDS = 5;

@@ -6,17 +6,13 @@ import { StoreError } from '../../stores/store-error.ts';
 import type { Exchange } from '../exchange.ts';
 import type { Problem } from '../problem.ts';
 import { encodeCursor } from './cursor.ts';
-import {
-  LIST_RETRY_AFTER_SECONDS,
-  LIST_TIMEOUT_MS,
-  MAX_PAGE_CHARS,
-  PAGE_STALL_MS,
-} from './limits.ts';
+import { LIST_TIMEOUT_MS, MAX_PAGE_CHARS, STALL_MS } from './limits.ts';
 import { type List, listOf } from './list-parameters.ts';
 import type { PageBudget, PageShare } from './page-budget.ts';
 import { parseQuery } from './query-string.ts';
 import { JSON_TYPE } from './receipt.ts';
 import { endIfStalled } from './stall.ts';
+import { unreadable } from './unreadable.ts';
 
 export interface ListParts {
   readonly store: Pick<Store, 'list'>;
@@ -25,14 +21,9 @@ export interface ListParts {
   readonly onError: (error: unknown) => void;
 }
 
-/** Serves GET of one kind: one page. */
+/** Serves GET of one kind: one page. The exchange has its connection. */
 export async function list(kind: Kind, exchange: Exchange, parts: ListParts): Promise<void> {
   const { outgoing } = exchange;
-  if (outgoing.socket === null) {
-    // Its answer would wait in memory for those of the requests before it on this connection.
-    outgoing.once('socket', () => exchange.run(() => list(kind, exchange, parts)));
-    return;
-  }
   const parameters = parseQuery(exchange.incoming.url ?? '');
   if ('status' in parameters) return exchange.problem(parameters);
   const asked = listOf(kind, parameters, Date.now());
@@ -41,7 +32,7 @@ export async function list(kind: Kind, exchange: Exchange, parts: ListParts): Pr
   if ('status' in read) return exchange.problem(read);
   const text = render(asked, read.page);
   read.share.shrink(text.length);
-  endIfStalled(outgoing, PAGE_STALL_MS);
+  endIfStalled(outgoing, STALL_MS);
   return exchange.reply(200, JSON_TYPE, text);
 }
 
@@ -81,11 +72,7 @@ async function readPage(
     share?.shrink(0);
     if (!(error instanceof StoreError)) onError(error);
     const why = error instanceof StoreError ? error.reason : 'the error is in the log';
-    return {
-      status: 503,
-      detail: `storage cannot be read: ${why}`,
-      headers: { 'Retry-After': String(LIST_RETRY_AFTER_SECONDS) },
-    };
+    return unreadable(why);
   } finally {
     clearTimeout(timer);
     outgoing.off('close', giveUp);

@@ -8,13 +8,14 @@ import { API_CONNECTIONS, API_PIPELINED } from '../limits.ts';
 import type { RequestStats } from '../request-stats.ts';
 import { hardenedServer } from '../server.ts';
 import { Activity } from './activity.ts';
+import { type BackupCounts, backup } from './backup.ts';
 import { BodyBudget } from './body-budget.ts';
 import { hostProblem } from './guard.ts';
 import { type Intaker, ingest } from './ingest.ts';
 import { BODIES_IN_FLIGHT_BYTES, PAGES_IN_FLIGHT_BYTES } from './limits.ts';
 import { list } from './list.ts';
 import { type ApiRoute, openApiDocument } from './openapi.ts';
-import { ingestOperation, listOperation, openApiOperation } from './operations.ts';
+import { backupOperation, ingestOperation, listOperation, openApiOperation } from './operations.ts';
 import { PageBudget } from './page-budget.ts';
 import { JSON_TYPE } from './receipt.ts';
 import { type BodyRefusal, RefusedBodies } from './refused-bodies.ts';
@@ -22,7 +23,7 @@ import { Turns } from './turns.ts';
 
 export interface ApiOptions {
   readonly recorder: Intaker;
-  readonly store: Pick<Store, 'list'>;
+  readonly store: Pick<Store, 'list' | 'backup' | 'driver'>;
   readonly log: Log;
   /** Of the product, for the OpenAPI document. */
   readonly version: string;
@@ -39,6 +40,7 @@ export class ApiListener {
   readonly #pages = new PageBudget(PAGES_IN_FLIGHT_BYTES);
   readonly #activity = new Activity();
   readonly #refusedBodies = new RefusedBodies();
+  readonly #backups: BackupCounts = { sent: 0, cut: 0 };
 
   constructor(options: ApiOptions) {
     const { log, stats } = options;
@@ -77,6 +79,11 @@ export class ApiListener {
     return this.#refusedBodies.counts;
   }
 
+  /** Backups, by how they ended. */
+  get backups(): Readonly<BackupCounts> {
+    return this.#backups;
+  }
+
   #routes({ recorder, store, log, version }: ApiOptions): ApiRoute[] {
     const failures = new Fold();
     const onError = (error: unknown) => {
@@ -92,6 +99,7 @@ export class ApiListener {
       activity: this.#activity,
       refusedBodies: this.#refusedBodies,
     };
+    const backupParts = { store, counts: this.#backups, log };
     const listParts = { store, budget: this.#pages, onError };
 
     const routes: ApiRoute[] = KINDS.flatMap((kind): ApiRoute[] => [
@@ -105,9 +113,15 @@ export class ApiListener {
         method: 'GET',
         path: `/v1/${kind.path}`,
         operation: listOperation(kind),
-        handle: (exchange) => list(kind, exchange, listParts),
+        handle: (exchange) => exchange.whenConnected(() => list(kind, exchange, listParts)),
       },
     ]);
+    routes.push({
+      method: 'GET',
+      path: '/v1/backup',
+      operation: backupOperation,
+      handle: (exchange) => exchange.whenConnected(() => backup(exchange, backupParts)),
+    });
     let document: string | undefined;
     routes.push({
       method: 'GET',

@@ -3,6 +3,8 @@ import type { Problem } from '../problem.ts';
 
 export const JSON_MEDIA_TYPE = 'application/json';
 export const NDJSON_MEDIA_TYPE = 'application/x-ndjson';
+/** As registered with IANA. */
+export const SQLITE_MEDIA_TYPE = 'application/vnd.sqlite3';
 
 /** Parameters do no harm, as long as they do not ask for another encoding than UTF-8. */
 const MEDIA_TYPE = /^\s*(application\/(?:json|x-ndjson))\s*(?:;(.*))?$/i;

@@ -11,7 +11,7 @@ import {
   MAX_WAIT_SECONDS,
 } from './limits.ts';
 import { filterNames } from './list-parameters.ts';
-import { JSON_MEDIA_TYPE, NDJSON_MEDIA_TYPE } from './media-type.ts';
+import { JSON_MEDIA_TYPE, NDJSON_MEDIA_TYPE, SQLITE_MEDIA_TYPE } from './media-type.ts';
 import { type JsonSchema, ref } from './openapi-schemas.ts';
 
 /** An Operation Object of OpenAPI 3.1. */
@@ -107,6 +107,29 @@ export function listOperation(kind: Kind): Operation {
     },
   };
 }
+
+export const backupOperation: Operation = {
+  operationId: 'backUp',
+  summary: 'A copy of the SQLite database',
+  description: [
+    'The file with every record that is stored at this moment, while recording goes on. Whoever got as',
+    'many bytes as Content-Length tells has a whole copy; one that cannot be finished ends with its',
+    'connection. One at a time.',
+  ].join(' '),
+  responses: {
+    200: {
+      description: 'The database.',
+      headers: COMMON_HEADERS,
+      content: { [SQLITE_MEDIA_TYPE]: {} },
+    },
+    ...ALWAYS,
+    400: problem('There are no parameters.'),
+    501: problem(
+      'The records are in another database, which has tools of its own; or storage is off.',
+    ),
+    503: problem('Storage is down, or another backup is being made.', RETRY),
+  },
+};
 
 export const openApiOperation: Operation = {
   operationId: 'describeApi',

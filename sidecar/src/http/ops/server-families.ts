@@ -7,6 +7,8 @@ export interface ServerFigures {
   readonly requests: RequestStats;
   /** Bodies that were refused before their records were counted, by reason. */
   readonly refusedBodies: () => Readonly<Record<string, number>>;
+  /** Backups, by how they ended. */
+  readonly backups: () => Readonly<Record<string, number>>;
   /** Connections that were one too many, by listener. */
   readonly refusedConnections: Readonly<Record<string, number>>;
   /** Exceptions and rejections that nobody handled; the process went on. */
@@ -33,6 +35,11 @@ export function serverFamilies(figures: ServerFigures): Family[] {
         labels: { reason },
         value,
       })),
+    ),
+    counter(
+      'agenttier_storage_backups_total',
+      'Backups, by whether all of one was sent.',
+      Object.entries(figures.backups()).map(([outcome, value]) => ({ labels: { outcome }, value })),
     ),
     counter(
       'agenttier_storage_connections_refused_total',

@@ -5,9 +5,10 @@ import type { ListQuery, Page } from '../../records/list.ts';
 import type { Rows } from '../../records/rows.ts';
 import { Fold } from '../../telemetry/fold.ts';
 import type { Log } from '../../telemetry/log.ts';
-import type { Appended, Gauge, Store } from '../store.ts';
+import type { Appended, Backup, Gauge, Store } from '../store.ts';
 import { StoreError } from '../store-error.ts';
 import { prepareDatabasePath } from './database-path.ts';
+import { FileBackup } from './file-backup.ts';
 import { LockFile } from './lock/lock-file.ts';
 import { LockHeldError } from './lock/lock-held-error.ts';
 import { BEAT_MS } from './lock/lock-verdict.ts';
@@ -124,13 +125,17 @@ class SqliteStore implements Store {
     return readPage(query, (part, maxBytes) =>
       this.#turns.take(async () => {
         if (signal?.aborted === true) throw new StoreError('nobody waits for this list any more');
-        const worker = this.#ready;
-        const hung = worker.hungSeconds();
-        if (hung !== undefined) throw new StoreError(`worker hung for ${hung} s`);
+        const worker = this.#moving;
         const wire = toWire(part);
         return worker.request({ op: 'slice', query: wire, budgetMs: SLICE_MS, maxBytes });
       }),
     );
+  }
+
+  async backup(signal: AbortSignal): Promise<Backup> {
+    const worker = this.#moving;
+    if (this.#place === undefined || this.#opened === undefined) throw notOpen();
+    return FileBackup.begin(worker, this.#place.path, this.#opened.file, signal);
   }
 
   async probe(): Promise<void> {
@@ -296,9 +301,17 @@ class SqliteStore implements Store {
   get #ready(): WorkerHandle {
     this.#refuseIfEnded();
     const worker = this.#worker;
-    if (worker === undefined) throw new StoreError('the database is not open');
+    if (worker === undefined) throw notOpen();
     if (worker.failure !== undefined) throw worker.failure;
     if (this.#opened === undefined) throw new StoreError('the database is being opened');
+    return worker;
+  }
+
+  /** For what changes nothing, and so need not wait for a worker that hangs. */
+  get #moving(): WorkerHandle {
+    const worker = this.#ready;
+    const hung = worker.hungSeconds();
+    if (hung !== undefined) throw new StoreError(`worker hung for ${hung} s`);
     return worker;
   }
 
@@ -427,4 +440,8 @@ class SqliteStore implements Store {
     this.#log.error({ reason: reason.reason }, 'ending the SQLite worker');
     worker.end(reason);
   }
+}
+
+function notOpen(): StoreError {
+  return new StoreError('the database is not open');
 }

@@ -23,6 +23,12 @@ const ASK_BYTES = 1_024 * 1_024;
 /** Or by this share of what was left of it, if that is less. */
 const ASK_SHARE = 1 / 8;
 
+/**
+ * Bytes of pages in the WAL up to which a frozen file stays as it is. The checkpoint that follows is so
+ * much longer, some 150 ms on a fast disk, and the next opening after a crash has as much to read.
+ */
+export const FROZEN_BYTES = 8 * DUE_BYTES;
+
 /** After a failed checkpoint the next attempt waits: on a full disk it would fail at each commit. */
 const RETRY_MS = 1_000;
 
@@ -60,14 +66,14 @@ export class Checkpointer {
   readonly #look: Statement;
   /** One holds a page, of 4 KiB in our files, of up to 64 in others'. */
   readonly #frameBytes: number;
-  /** Frames of {@link DUE_BYTES}. */
-  readonly #dueFrames: number;
+  readonly #pageBytes: number;
   /** Frames that the file of the WAL has room for: it keeps its size when the WAL begins anew. */
   #fileFrames = 0;
   /** Frames of the WAL when the volume was last asked, and how many more until it is asked again. */
   #askedFrames = 0;
   #askAgainFrames = 0;
   #retryAt = 0;
+  #isFrozen = false;
   /** Frames that wait to be moved, as of the last look. */
   pendingFrames = 0;
   completed = 0;
@@ -87,9 +93,8 @@ export class Checkpointer {
     this.#around = around;
     // NOOP tells the state without moving anything.
     this.#look = connection.prepare('PRAGMA wal_checkpoint(NOOP)');
-    const pageBytes = Number(readValue(connection, 'PRAGMA page_size'));
-    this.#frameBytes = FRAME_HEADER_BYTES + pageBytes;
-    this.#dueFrames = DUE_BYTES / pageBytes;
+    this.#pageBytes = Number(readValue(connection, 'PRAGMA page_size'));
+    this.#frameBytes = FRAME_HEADER_BYTES + this.#pageBytes;
   }
 
   /**
@@ -100,8 +105,9 @@ export class Checkpointer {
    *   write the older half over them
    */
   run(idle: boolean): Checkpointed {
-    return this.#runPast(idle ? 1 : this.#dueFrames, (frames) =>
-      idle || this.#isTight(frames) ? 'TRUNCATE' : 'PASSIVE',
+    const empties = idle && !this.#isFrozen;
+    return this.#runPast(empties ? 1 : this.#dueFrames, (frames) =>
+      empties || this.#isTight(frames) ? 'TRUNCATE' : 'PASSIVE',
     );
   }
 
@@ -116,6 +122,30 @@ export class Checkpointer {
   /** Moves everything and empties the WAL file, for a clean end. */
   truncate(): Checkpointed {
     return this.#checkpoint('TRUNCATE');
+  }
+
+  /**
+   * Keeps the database file as it is from here on: no checkpoint is due until the WAL holds
+   * {@link FROZEN_BYTES}, or the volume needs the room. Any checkpoint ends it.
+   */
+  freeze(): void {
+    this.#isFrozen = true;
+  }
+
+  /** @returns whether the file is still as it was at {@link freeze} */
+  thaw(): boolean {
+    const wasFrozen = this.#isFrozen;
+    this.#isFrozen = false;
+    return wasFrozen;
+  }
+
+  get isFrozen(): boolean {
+    return this.#isFrozen;
+  }
+
+  /** Frames after which a checkpoint is due. */
+  get #dueFrames(): number {
+    return (this.#isFrozen ? FROZEN_BYTES : DUE_BYTES) / this.#pageBytes;
   }
 
   /** @param choose the mode, for so many frames: to empty the WAL, any of them is enough */
@@ -158,6 +188,7 @@ export class Checkpointer {
   #checkpoint(mode: Mode): Checkpointed {
     this.failure = undefined;
     this.#around.before();
+    this.#isFrozen = false;
     try {
       const statement = this.#connection.prepare(`PRAGMA wal_checkpoint(${mode})`);
       try {

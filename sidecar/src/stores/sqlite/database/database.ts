@@ -169,6 +169,37 @@ export class Database {
     });
   }
 
+  /**
+   * Moves everything that is committed into the database file, which then is all of it, and stays as it
+   * is for whoever copies it, while commits go to the WAL: see {@link Checkpointer.freeze}.
+   *
+   * @returns bytes of the file
+   */
+  freeze(): number {
+    return this.#do('make a backup', () => {
+      if (this.#checkpointer.isFrozen) {
+        throw new DatabaseError('another backup is being made', { inDoubt: false });
+      }
+      this.#emptyWalIfOwed();
+      this.#custody.requireUntouched();
+      this.#requireInPlace();
+      this.#refuseWithoutWal();
+      this.#emptyWal();
+      this.#checkpointer.freeze();
+      return sizeOf(this.#files, this.path);
+    });
+  }
+
+  /** @returns whether the file is still what it was at {@link freeze} */
+  thaw(): boolean {
+    return this.#do('end a backup', () => {
+      const isWhole = this.#checkpointer.thaw();
+      this.#custody.requireUntouched();
+      this.#requireInPlace();
+      return isWhole;
+    });
+  }
+
   get figures(): Figures {
     return {
       databaseBytes: sizeOf(this.#files, this.path),

@@ -50,6 +50,8 @@ export type Request =
       readonly maxBytes: number;
     }
   | { readonly op: 'probe' }
+  | { readonly op: 'freeze' }
+  | { readonly op: 'thaw' }
   | { readonly op: 'close' };
 
 export interface Results {
@@ -57,6 +59,10 @@ export interface Results {
   readonly append: Appended;
   readonly slice: Slice;
   readonly probe: undefined;
+  /** Bytes of the file. */
+  readonly freeze: number;
+  /** Whether the file has stayed as it was. */
+  readonly thaw: boolean;
   readonly close: undefined;
 }
 

@@ -62,6 +62,8 @@ async function openDatabase(
         database.probe();
         requireShmDirectory(path);
       }),
+    freeze: () => guard.explain(() => database.freeze()),
+    thaw: () => guard.explain(() => database.thaw()),
     maintain: (idle) => guard.explain(() => database.maintain(idle)),
     close() {
       guard.explain(() => database.close());

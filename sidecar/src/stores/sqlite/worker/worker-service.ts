@@ -23,6 +23,10 @@ export interface ServedDatabase {
   /** Answers what it finds within a budget of milliseconds. */
   slice(query: ListQuery, budgetMs: number, maxBytes: number): Page & { readonly bytes: number };
   probe(): void;
+  /** Keeps the file as it is, all that is committed being in it; answers its bytes. */
+  freeze(): number;
+  /** Whether it has stayed so. */
+  thaw(): boolean;
   /** A checkpoint where one is due; when idle, one is due sooner. */
   maintain(idle: boolean): Checkpointed;
   close(): void;
@@ -104,6 +108,12 @@ export class WorkerService {
       case 'probe':
         this.#ready.probe();
         return undefined;
+      case 'freeze':
+        return this.#ready.freeze();
+      case 'thaw':
+        // What was left undone meanwhile is due now, even if nothing is appended any more.
+        this.#idle.refresh();
+        return this.#ready.thaw();
       case 'close': {
         const database = this.#database;
         this.#database = undefined;
