@@ -123,12 +123,13 @@ describe.concurrent.each(helms)('an install with %s', (helm) => {
     const [, target = '', port] = / (deploy\/\S+) (\d+):\d+$/.exec(forwarded) ?? [];
     expect(forwarded).toBe(`kubectl port-forward -n ${namespace.name} ${target} ${port}:${port}`);
     await using forward = await portForward(namespace, target, Number(port));
-    const [post = '', read = ''] = take('curl ').map((each) =>
+    const [post = '', read = '', backup = ''] = take('curl ').map((each) =>
       each.replace(`localhost:${port}`, new URL(forward.url).host),
     );
     expect(JSON.parse(await shell.run(post))).toMatchObject({ accepted: 1, stored: 1 });
     const { items } = JSON.parse(await shell.run(read)) as { items: { actor: string }[] };
     expect(items.length).toBeGreaterThan(1);
+    expect(await shell.run(`${backup} && head -c 15 agenttier.db`)).toBe('SQLite format 3');
     const all = await list(forward, 'audit-events?actor=ana@example.com');
     expect(all).toContainEqual(expect.objectContaining({ sandbox_id: 'sbx-1', action: 'create' }));
   });

@@ -18,6 +18,7 @@ const needsRunningPod = [
   'helm test agenttier ',
   'kubectl wait --for=condition=Ready pod/',
   'kubectl exec ',
+  'kubectl port-forward ',
 ];
 
 // Nothing follows from these but what the next command needs.
