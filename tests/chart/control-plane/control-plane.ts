@@ -12,6 +12,10 @@ export interface ControlPlane {
   client: KubernetesClient;
   /** The path of a kubeconfig of an administrator. */
   kubeconfig: string;
+}
+
+/** One that this process has started. */
+export interface RunningControlPlane extends ControlPlane {
   /** Ends it and removes all its files. */
   stop(): Promise<void>;
 }
@@ -22,7 +26,7 @@ export interface ControlPlane {
  *
  * @throws with the end of the log of the part that ended, or saying what to install
  */
-export async function startControlPlane(): Promise<ControlPlane> {
+export async function startControlPlane(): Promise<RunningControlPlane> {
   const [etcd] = await onPath(['etcd']);
   if (etcd === undefined) {
     throw new Error('etcd is not on PATH: install it (apt-get install etcd-server)');
@@ -50,7 +54,7 @@ interface Programs {
   controllers: string;
 }
 
-async function start(processes: Processes, programs: Programs): Promise<ControlPlane> {
+async function start(processes: Processes, programs: Programs): Promise<RunningControlPlane> {
   const [etcdPort, peerPort, apiPort] = await freePorts(3);
   const token = randomBytes(16).toString('hex');
   const store = `http://127.0.0.1:${etcdPort}`;

@@ -57,7 +57,7 @@ async function asDeployer(namespace: string, rules: Rule[], inCluster: Rule[]): 
   config.users = [{ name: 'admin', user: { token } }];
   const theirs = join(kubeconfig, '..', `${namespace}.kubeconfig`);
   await writeFile(theirs, JSON.stringify(config));
-  return release.as({ client, kubeconfig: theirs, stop: async () => {} });
+  return release.as({ client, kubeconfig: theirs });
 }
 
 /** Runs `helm upgrade --install` with flags that wait for Pods, of which none ever gets ready. */

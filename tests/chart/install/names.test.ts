@@ -32,7 +32,7 @@ it.concurrent.for([
 it.concurrent.for(helms)(
   'refuses other names before anything changes, and goes on with the claim that is named, with %s',
   async (helm) => {
-    const release = await Release.create(plane(), `renamed-${helm}`);
+    const release = await Release.create(plane(), `other-name-${helm}`);
     await release.upgrade(helm, sqlite.values);
     const { generation } = (await release.deployment()).metadata;
     const { uid } = (await release.claim()).metadata;

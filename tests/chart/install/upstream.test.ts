@@ -11,7 +11,7 @@ const upstream = fileURLToPath(new URL('../fixtures/upstream', import.meta.url))
 it.concurrent.for(helms)(
   'takes the claim over that AgentTier’s own chart left behind, with %s',
   async (helm) => {
-    const release = await Release.create(plane(), `moved-${helm}`);
+    const release = await Release.create(plane(), `taken-over-${helm}`);
     const withUpstream = (...flags: string[]) =>
       release.helm(helm, 'upgrade', '--install', release.name, upstream, ...flags);
     await withUpstream('--set', 'optional.storage.enabled=true');
