@@ -8,7 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Poster } from '../simulate/poster.ts';
 import { type BatchOf, batches } from './bodies.ts';
 import { type Answer, Connection, encodeRequest } from './connection.ts';
-import type { BatchesJob, FillJob, Job, ListsJob, Report, SinglesJob } from './jobs.ts';
+import type { BackupsJob, BatchesJob, FillJob, Job, ListsJob, Report, SinglesJob } from './jobs.ts';
 
 process.once('message', (job: Job) => {
   run(job).then(
@@ -30,6 +30,8 @@ function run(job: Job): Promise<Report> {
       return fill(job);
     case 'lists':
       return lists(job);
+    case 'backups':
+      return backups(job);
   }
 }
 
@@ -114,6 +116,19 @@ async function lists(job: ListsJob): Promise<Report> {
       } while (cursor !== null && performance.now() < end);
     }
   });
+  return tally.report();
+}
+
+async function backups(job: BackupsJob): Promise<Report> {
+  const tally = new Tally();
+  const end = performance.now() + job.seconds * 1_000;
+  do {
+    await tally.time(async () => {
+      const { status, body } = await fetch(job.url);
+      for await (const _ of body ?? []);
+      return { status, body: '' };
+    }, 200);
+  } while (performance.now() < end);
   return tally.report();
 }
 

@@ -47,7 +47,14 @@ export interface ListsJob {
   readonly pauseMs: number;
 }
 
-export type Job = SinglesJob | BatchesJob | FillJob | ListsJob;
+export interface BackupsJob {
+  readonly job: 'backups';
+  /** The resource to fetch, again and again. */
+  readonly url: string;
+  readonly seconds: number;
+}
+
+export type Job = SinglesJob | BatchesJob | FillJob | ListsJob | BackupsJob;
 
 export interface Report {
   readonly requests: number;

@@ -6,7 +6,7 @@ import type { Memory } from './proc.ts';
 import { runClient } from './run-client.ts';
 import { type Server, startSidecar } from './server.ts';
 import { writeBodies } from './single.ts';
-import { median, percentile } from './statistics.ts';
+import { latencies, median, percentile } from './statistics.ts';
 
 const SIZE = 1_000;
 const SANDBOXES = 2_000;
@@ -233,12 +233,6 @@ function describe({ residentMb, anonymousMb }: Memory): string {
 
 function rate({ seconds }: Report, rows: number): string {
   return (rows / seconds).toFixed(0);
-}
-
-function latencies(values: readonly number[]): string {
-  return [percentile(values, 50), percentile(values, 99), Math.max(...values)]
-    .map((ms) => `${ms.toFixed(2)} ms`)
-    .join(', ');
 }
 
 function longest(rounds: readonly (readonly number[])[]): string {

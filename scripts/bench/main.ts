@@ -3,7 +3,7 @@
  *
  *     npm run bench                       all of them, and writes docs/PERFORMANCE.md
  *     npm run bench -- single durable     some of them: single, batch, durable,
- *                                         large, postgres, mariadb
+ *                                         large, backup, postgres, mariadb
  *     npm run bench -- --quick            only shows that it runs; its figures mean nothing
  *
  * Exit status: 0 all met (or --quick), 1 some missed, 2 bad arguments or a failure.
@@ -12,6 +12,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { parseArgs } from 'node:util';
+import { backup } from './backup.ts';
 import { batch } from './batch.ts';
 import { bundle } from './bundles.ts';
 import { describeFigure, performanceDocument } from './document.ts';
@@ -28,6 +29,7 @@ const BENCHMARKS: Readonly<Record<string, (setting: Setting) => Promise<Outcome>
   batch,
   durable,
   large,
+  backup,
   postgres,
   mariadb,
 };
