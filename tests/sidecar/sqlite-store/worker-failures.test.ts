@@ -1,5 +1,13 @@
 import { execFileSync } from 'node:child_process';
-import { closeSync, constants, openSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  openSync,
+  readdirSync,
+  readlinkSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import type { Store } from '../../../sidecar/src/stores/store.ts';
@@ -38,6 +46,20 @@ function release(fifo: string): void {
   } catch {
     // Nobody waits there.
   }
+}
+
+/** Descriptors of this process on a file. */
+function openOf(path: string): number[] {
+  return readdirSync('/proc/self/fd')
+    .filter((descriptor) => {
+      try {
+        return readlinkSync(`/proc/self/fd/${descriptor}`) === path;
+      } catch {
+        // That of the directory itself, which is closed by now.
+        return false;
+      }
+    })
+    .map(Number);
 }
 
 function gauge(store: Store, wanted: string): number | undefined {
@@ -272,6 +294,19 @@ describe('a backup', () => {
     await expect(store.backup?.(NEVER)).rejects.toThrow('worker hung');
     disk(undefined);
     await append;
+  });
+
+  it('leaves the file free for the next one though its own handle cannot be closed', async () => {
+    const { store, path } = scriptedStore();
+    await store.open();
+    const before = openOf(path);
+    const made = await store.backup?.(NEVER);
+    // As a network file system answers to a close, it fails.
+    for (const descriptor of openOf(path)) {
+      if (!before.includes(descriptor)) closeSync(descriptor);
+    }
+    await expect(made?.close()).rejects.toThrow('EBADF');
+    expect(await bytesOf(store)).toBeGreaterThan(0);
   });
 
   it('is ended by whoever gives it up, and the next one may be made', async () => {

@@ -45,8 +45,8 @@ export class FileBackup implements Backup {
       if (!isSame(identity, { device, inode }) || size !== bytes) throw replaced();
       return new FileBackup(worker, file, bytes);
     } catch (error) {
-      await file?.close();
       await thaw(worker);
+      await file?.close();
       throw readError(error);
     }
   }
@@ -63,11 +63,12 @@ export class FileBackup implements Backup {
   }
 
   async close(): Promise<void> {
+    const wasFrozen = this.#isFrozen;
+    this.#isFrozen = false;
+    // First, since closing may fail, which it does on a network file system.
+    if (wasFrozen) await thaw(this.#worker);
     // Once closed, closing does nothing.
     await this.#file.close();
-    if (!this.#isFrozen) return;
-    this.#isFrozen = false;
-    await thaw(this.#worker);
   }
 
   async #read(buffer: Buffer, length: number, place: number): Promise<void> {
