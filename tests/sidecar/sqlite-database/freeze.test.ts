@@ -96,6 +96,18 @@ test('is frozen once at a time, and again after its end', async () => {
   expect(database.thaw()).toBe(true);
 });
 
+test('a backup that a checkpoint has ended does not end as that of the next one', async () => {
+  const database = await open(temporaryPath());
+  commit(database, 'a');
+  database.freeze();
+  grow(database, 2 * FROZEN_BYTES);
+  // It is being read still, and would take the answer to the next one's question for its own.
+  expect(() => database.freeze()).toThrow('another backup is being made');
+  expect(database.thaw()).toBe(false);
+  database.freeze();
+  expect(database.thaw()).toBe(true);
+});
+
 test('a full volume keeps it from being frozen, and takes no harm', async () => {
   const faults = new FaultFiles();
   const database = await open(temporaryPath(), { files: faults.files });

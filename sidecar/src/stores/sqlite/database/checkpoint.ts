@@ -139,10 +139,6 @@ export class Checkpointer {
     return wasFrozen;
   }
 
-  get isFrozen(): boolean {
-    return this.#isFrozen;
-  }
-
   /** Frames after which a checkpoint is due. */
   get #dueFrames(): number {
     return (this.#isFrozen ? FROZEN_BYTES : DUE_BYTES) / this.#pageBytes;

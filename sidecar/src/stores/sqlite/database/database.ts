@@ -50,6 +50,8 @@ export class Database {
   #closed = false;
   /** The opening could not empty the WAL: see the constructor. */
   #isWalOwed = false;
+  /** From {@link freeze} to {@link thaw}, though a checkpoint may have ended that the file is frozen. */
+  #isCopied = false;
   /** The WAL is no longer the one at its path; what it held is in the database. */
   #walIsGone = false;
 
@@ -177,7 +179,8 @@ export class Database {
    */
   freeze(): number {
     return this.#do('make a backup', () => {
-      if (this.#checkpointer.isFrozen) {
+      // Else what thaws the file for that one would be told what became of this one.
+      if (this.#isCopied) {
         throw new DatabaseError('another backup is being made', { inDoubt: false });
       }
       this.#emptyWalIfOwed();
@@ -186,13 +189,19 @@ export class Database {
       this.#refuseWithoutWal();
       this.#emptyWal();
       this.#checkpointer.freeze();
+      this.#isCopied = true;
       return sizeOf(this.#files, this.path);
     });
   }
 
-  /** @returns whether the file is still what it was at {@link freeze} */
+  /**
+   * Ends what {@link freeze} began; to be called once for each.
+   *
+   * @returns whether the file is still what it was then
+   */
   thaw(): boolean {
     return this.#do('end a backup', () => {
+      this.#isCopied = false;
       const isWhole = this.#checkpointer.thaw();
       this.#custody.requireUntouched();
       this.#requireInPlace();
