@@ -1,4 +1,14 @@
-import { copyFileSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  copyFileSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { AUDIT_EVENT } from '../../../sidecar/src/records/kinds.ts';
 import { DUE_BYTES, FROZEN_BYTES } from '../../../sidecar/src/stores/sqlite/database/checkpoint.ts';
@@ -131,6 +141,20 @@ test.each([
   database.freeze();
   harm(path);
   expect(() => database.thaw()).toThrow(/overwritten or cut|deleted or replaced/);
+});
+
+test('pages that are written in place meanwhile are found, where size and header tell nothing', async () => {
+  const path = temporaryPath();
+  const database = await open(path);
+  commit(database, 'a');
+  database.freeze();
+  await sleep(20);
+  const file = openSync(path, 'r+');
+  writeSync(file, Buffer.from('other'), 0, 5, 5_000);
+  closeSync(file);
+  // Looks at the file as well, and goes by size and header alone.
+  commit(database, 'b');
+  expect(() => database.thaw()).toThrow('may have been written to');
 });
 
 test('what was committed while it was frozen survives a process that does not live to thaw it', async () => {

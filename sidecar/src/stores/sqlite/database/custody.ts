@@ -90,6 +90,21 @@ export class Custody {
     this.#refuse(this.#own.committed());
   }
 
+  /**
+   * To be called before what was read of the database file since the last checkpoint passes for all of one
+   * moment. Whoever wrote pages that lie in it already left its size and first page as they were: another
+   * sidecar that took it over while this process was frozen, for one.
+   *
+   * @throws DatabaseError that leaves the connection as it is: a time may be set by others as well
+   */
+  requireUnwritten(): void {
+    if (this.#own.isUnwritten) return;
+    throw new DatabaseError(`${this.#path} may have been written to by another program meanwhile`, {
+      inDoubt: false,
+      hint: 'its time of modification has changed: leave the file alone while it is copied',
+    });
+  }
+
   /** See {@link OwnFiles.takenBack}. */
   takenBack(): void {
     this.#own.takenBack();

@@ -204,6 +204,7 @@ export class Database {
       this.#isCopied = false;
       const isWhole = this.#checkpointer.thaw();
       this.#custody.requireUntouched();
+      if (isWhole) this.#custody.requireUnwritten();
       this.#requireInPlace();
       return isWhole;
     });

@@ -20,6 +20,7 @@ export class OwnFiles {
   readonly #magic = Buffer.alloc(4);
   #size = 0;
   #modifiedMs = 0;
+  #checkpointedMs = 0;
   #head = Buffer.alloc(0);
   #leastWalBytes = 0;
 
@@ -39,6 +40,7 @@ export class OwnFiles {
     const { size, modifiedMs } = this.#files.stat(this.#database);
     this.#size = size;
     this.#modifiedMs = modifiedMs;
+    this.#checkpointedMs = modifiedMs;
     this.#head = this.#readHead();
     this.#leastWalBytes = this.walBytes;
   }
@@ -70,6 +72,12 @@ export class OwnFiles {
     if (size !== this.#size || !this.#readHead().equals(this.#head)) return 'database';
     this.#modifiedMs = modifiedMs;
     return undefined;
+  }
+
+  /** Whether nothing at all, its time included, was changed in the database since the last checkpoint. */
+  get isUnwritten(): boolean {
+    const { size, modifiedMs } = this.#files.stat(this.#database);
+    return size === this.#size && modifiedMs === this.#checkpointedMs;
   }
 
   close(): void {
