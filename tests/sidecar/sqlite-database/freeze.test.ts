@@ -95,6 +95,19 @@ test('does not stay frozen where the volume needs the room of the WAL', async ()
   expect(database.thaw()).toBe(false);
 });
 
+test('does not stay frozen at rest where others take the room that the WAL needs', async () => {
+  const left = { freeBytes: 1_000 * MIB, totalBytes: 2_000 * MIB };
+  const path = temporaryPath();
+  const database = await open(path, { files: { ...nodeFiles, space: () => left } });
+  database.freeze();
+  grow(database, 8 * MIB);
+  expect(database.maintain(true)).toBe('not_due');
+  left.freeBytes = 10 * MIB;
+  expect(database.maintain(true)).toBe('done');
+  expect(statSync(`${path}-wal`).size).toBe(0);
+  expect(database.thaw()).toBe(false);
+});
+
 test('is frozen once at a time, and again after its end', async () => {
   const database = await open(temporaryPath());
   database.freeze();
@@ -107,10 +120,11 @@ test('is frozen once at a time, and again after its end', async () => {
 });
 
 test('a backup that a checkpoint has ended does not end as that of the next one', async () => {
-  const database = await open(temporaryPath());
-  commit(database, 'a');
+  const left = { freeBytes: MIB, totalBytes: 2_000 * MIB };
+  const database = await open(temporaryPath(), { files: { ...nodeFiles, space: () => left } });
   database.freeze();
-  grow(database, 2 * FROZEN_BYTES);
+  grow(database, 2 * MIB);
+  expect(database.figures.walBytes).toBe(0);
   // It is being read still, and would take the answer to the next one's question for its own.
   expect(() => database.freeze()).toThrow('another backup is being made');
   expect(database.thaw()).toBe(false);

@@ -6,6 +6,7 @@ import {
   readdirSync,
   readlinkSync,
   rmSync,
+  statSync,
   writeFileSync,
 } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -294,6 +295,20 @@ describe('a backup', () => {
     await expect(store.backup?.(NEVER)).rejects.toThrow('worker hung');
     disk(undefined);
     await append;
+  });
+
+  it('ends where others take the room that its log needs, though no record comes', async () => {
+    const { store, disk, path } = scriptedStore();
+    await store.open();
+    const made = await store.backup?.(NEVER);
+    await store.append(auditRows('a'));
+    // Past the moment at which an idle worker empties the log.
+    await sleep(1_500);
+    expect(statSync(`${path}-wal`).size).toBeGreaterThan(0);
+    disk('tight');
+    await until(() => statSync(`${path}-wal`).size === 0);
+    await expect(made?.parts()[Symbol.asyncIterator]().next()).rejects.toThrow('had to be moved');
+    await made?.close();
   });
 
   it('leaves the file free for the next one though its own handle cannot be closed', async () => {

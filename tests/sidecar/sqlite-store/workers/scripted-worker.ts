@@ -9,6 +9,7 @@
  * - `EIO`: the sync fails.
  * - `full`: the sync goes well, and each write to the database fails, not to its WAL.
  * - `no room`: the sync goes well, and each write fails.
+ * - `tight`: all goes well, and the volume has a page left.
  */
 
 import { existsSync, readFileSync, statSync } from 'node:fs';
@@ -24,6 +25,8 @@ import { serveSqlite } from '../../../../sidecar/src/stores/sqlite/worker/serve-
 const { path } = workerData as WorkerData;
 const script = `${path}.script`;
 const handles = new Set<FileHandle>();
+/** With these the sync goes well. */
+const GO_WELL = new Set(['', 'full', 'no room', 'tight']);
 
 const files: FileLayer = {
   ...nodeFiles,
@@ -34,9 +37,7 @@ const files: FileLayer = {
     return handle;
   },
   write(handle, ...what) {
-    // A FIFO is for syncs to hang in.
-    const isAct = statSync(script, { throwIfNoEntry: false })?.isFile() === true;
-    const act = isAct ? readFileSync(script, 'utf8') : '';
+    const act = readAct();
     if (act === 'no room' || (act === 'full' && handles.has(handle))) {
       throw Object.assign(new Error('injected'), { code: 'ENOSPC' });
     }
@@ -46,7 +47,17 @@ const files: FileLayer = {
     if (existsSync(script)) perform(readFileSync(script, 'utf8'));
     nodeFiles.sync(handle);
   },
+  space(name) {
+    const space = nodeFiles.space(name);
+    return readAct() === 'tight' ? { ...space, freeBytes: 4_096 } : space;
+  },
 };
+
+function readAct(): string {
+  // A FIFO is for syncs to hang in.
+  const isAct = statSync(script, { throwIfNoEntry: false })?.isFile() === true;
+  return isAct ? readFileSync(script, 'utf8') : '';
+}
 
 function perform(act: string): void {
   if (act === 'exit') {
@@ -58,7 +69,7 @@ function perform(act: string): void {
   } else if (act === 'memory') {
     const hoard: number[][] = [];
     for (;;) hoard.push(Array.from({ length: 100_000 }, (_, i) => i / 3));
-  } else if (act !== '' && act !== 'full' && act !== 'no room') {
+  } else if (!GO_WELL.has(act)) {
     throw Object.assign(new Error('injected'), { code: act });
   }
 }

@@ -106,6 +106,8 @@ export class Checkpointer {
    */
   run(idle: boolean): Checkpointed {
     const empties = idle && !this.#isFrozen;
+    // Of a frozen one that grows no more others may take the room: no growth asks for it then.
+    if (idle) this.#askAgainFrames = 0;
     return this.#runPast(empties ? 1 : this.#dueFrames, (frames) =>
       empties || this.#isTight(frames) ? 'TRUNCATE' : 'PASSIVE',
     );

@@ -53,6 +53,7 @@ export class WorkerService {
   #figuresAt = 0;
   /** The last checkpoint failed, or moved a part. */
   #isOwed = false;
+  #isFrozen = false;
 
   /**
    * @param open opens the database and tells what it meets, or throws a {@link StoreError}
@@ -108,9 +109,14 @@ export class WorkerService {
       case 'probe':
         this.#ready.probe();
         return undefined;
-      case 'freeze':
-        return this.#ready.freeze();
+      case 'freeze': {
+        const bytes = this.#ready.freeze();
+        this.#isFrozen = true;
+        this.#idle.refresh();
+        return bytes;
+      }
       case 'thaw':
+        this.#isFrozen = false;
         // What was left undone meanwhile is due now, even if nothing is appended any more.
         this.#idle.refresh();
         return this.#ready.thaw();
@@ -135,8 +141,8 @@ export class WorkerService {
       if (outcome !== 'not_due') this.#isOwed = outcome === 'failed' || outcome === 'incomplete';
       if (!idle) return;
       this.#tellFigures(performance.now());
-      // There may be no append any more to ask for it.
-      if (this.#isOwed) this.#idle.refresh();
+      // There may be no append any more to ask for it, nor one to find that the volume has got too full.
+      if (this.#isOwed || this.#isFrozen) this.#idle.refresh();
     } catch (error) {
       this.#fail(0, error);
     }
