@@ -54,6 +54,8 @@ export class FileBackup implements Backup {
   async *parts(): AsyncGenerator<Uint8Array> {
     const buffer = Buffer.allocUnsafeSlow(Math.min(PART_BYTES, this.bytes));
     for (let at = 0; at < this.bytes; ) {
+      // Else a slow client would learn it at its end.
+      if (this.#worker.hasFreezeEnded) throw moved();
       const length = Math.min(buffer.length, this.bytes - at);
       await this.#read(buffer, length, at);
       at += length;
@@ -87,10 +89,7 @@ export class FileBackup implements Backup {
   /** What is read next may be of another moment. */
   async #confirm(): Promise<void> {
     this.#isFrozen = false;
-    if (await this.#worker.request({ op: 'thaw' })) return;
-    throw new StoreError('the write-ahead log had to be moved into the file before all was read', {
-      hint: 'fetch it faster, when less is written, or with more room on the volume',
-    });
+    if (!(await this.#worker.request({ op: 'thaw' }))) throw moved();
   }
 }
 
@@ -118,6 +117,12 @@ async function frozen(worker: WorkerHandle, signal: AbortSignal): Promise<number
 /** Never rejects: a worker that has ended has thawed it. */
 async function thaw(worker: WorkerHandle): Promise<void> {
   await worker.request({ op: 'thaw' }).catch(() => {});
+}
+
+function moved(): StoreError {
+  return new StoreError('the write-ahead log had to be moved into the file before all was read', {
+    hint: 'fetch it faster, when less is written, or with more room on the volume',
+  });
 }
 
 function replaced(): StoreError {

@@ -25,7 +25,7 @@ const ASK_SHARE = 1 / 8;
 
 /**
  * Bytes of pages in the WAL up to which a frozen file stays as it is. The checkpoint that follows is so
- * much longer, some 150 ms on a fast disk, and the next opening after a crash has as much to read.
+ * much longer, some 200 ms on a fast disk, and the next opening after a crash has as much to read.
  */
 export const FROZEN_BYTES = 8 * DUE_BYTES;
 

@@ -104,7 +104,10 @@ export interface Envelope {
   readonly request: Request;
 }
 
-/** A reply; `id` 0 is news that nobody asked for: figures, a notice, or a failure of the idle work. */
+/**
+ * A reply; `id` 0 is news that nobody asked for: figures, a notice, the end of a freeze, or a failure of the
+ * idle work.
+ */
 export type Reply =
   | {
       readonly id: number;
@@ -113,6 +116,8 @@ export type Reply =
       readonly figures?: Figures;
       /** What was found amiss and dealt with, for the operator. */
       readonly notice?: string;
+      /** The file is frozen no more, though nobody has thawed it. */
+      readonly freezeEnded?: true;
     }
   | {
       readonly id: number;

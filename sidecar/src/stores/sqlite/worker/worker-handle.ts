@@ -49,6 +49,7 @@ export class WorkerHandle {
   #failure: StoreError | undefined;
   #corrupt = false;
   #hasLost = false;
+  #hasFreezeEnded = false;
   #hasExited = false;
   #figures = NO_FIGURES;
   #activity: { readonly count: number; readonly at: number };
@@ -100,6 +101,11 @@ export class WorkerHandle {
   /** Committed records are gone with its end. */
   get hasLost(): boolean {
     return this.#hasLost;
+  }
+
+  /** The last freeze has ended by itself, as far as is known yet: only the answer to a thaw is sure. */
+  get hasFreezeEnded(): boolean {
+    return this.#hasFreezeEnded;
   }
 
   /** As of the last reply. */
@@ -162,7 +168,10 @@ export class WorkerHandle {
   #settle(reply: Reply): void {
     if (reply.ok) this.#figures = reply.figures ?? this.#figures;
     if (reply.ok && reply.notice !== undefined) this.#onNotice(reply.notice);
+    if (reply.ok && reply.freezeEnded === true) this.#hasFreezeEnded = true;
     const waiting = this.#waiting.get(reply.id);
+    // News that comes after this is of the freeze that it answers.
+    if (waiting?.op === 'freeze') this.#hasFreezeEnded = false;
     this.#waiting.delete(reply.id);
     if (reply.ok) {
       waiting?.resolve(reply.result);

@@ -138,7 +138,10 @@ export class WorkerService {
     try {
       const outcome = this.#database?.maintain(idle);
       // Too soon after a failure none is due, and yet one is owed.
-      if (outcome !== 'not_due') this.#isOwed = outcome === 'failed' || outcome === 'incomplete';
+      if (outcome !== 'not_due') {
+        this.#isOwed = outcome === 'failed' || outcome === 'incomplete';
+        if (this.#isFrozen) this.#reply({ id: 0, ok: true, result: undefined, freezeEnded: true });
+      }
       if (!idle) return;
       this.#tellFigures(performance.now());
       // There may be no append any more to ask for it, nor one to find that the volume has got too full.
