@@ -90,7 +90,7 @@ async function expectRecordedFromTheStart(namespace: Namespace): Promise<void> {
 
   const { client, load } = await routerStats(namespace, metadata.name);
   expect(client).toMatchObject({ Dropped: 0, Rejected: 0 });
-  expect(load.failed).toBe(0);
+  expect(load.failed, await namespace.logs(metadata.name, 'router')).toBe(0);
   const stored = await storedIds(namespace, metadata.name);
   expect(compare(settled, stored)).toMatchObject({ lost: [], twice: [] });
   expect(stored).toContain(first?.event_id);

@@ -95,14 +95,24 @@ func (l *load) call(method, path, body, who string) {
 		return
 	}
 	request.Header.Set("X-Actor", who)
+	began := time.Now()
 	response, err := l.client.Do(request)
 	if err != nil {
-		l.failed.Add(1)
+		l.fail(method, path, began, err.Error())
 		return
 	}
-	_, _ = io.Copy(io.Discard, response.Body)
+	answer, err := io.ReadAll(response.Body)
 	_ = response.Body.Close()
-	if response.StatusCode >= 300 {
-		l.failed.Add(1)
+	switch {
+	case response.StatusCode >= 300:
+		l.fail(method, path, began, response.Status+" "+strings.TrimSpace(string(answer)))
+	case err != nil:
+		l.fail(method, path, began, err.Error())
 	}
+}
+
+// fail counts a call that failed, and tells why: nothing here should.
+func (l *load) fail(method, path string, began time.Time, why string) {
+	l.failed.Add(1)
+	l.fleet.logger.Error("a call failed", "call", method+" "+path, "why", why, "milliseconds", time.Since(began).Milliseconds())
 }

@@ -112,8 +112,14 @@ test('a client that leaves before it has begun is not waited for', async () => {
 
 test.each([
   ['none', noopStore(), 501, 'storage is off: there is nothing to back up'],
-  ['postgres', { ...noopStore(), driver: 'postgres' }, 501, /in Postgres: .*pg_dump/],
-  ['mysql', { ...noopStore(), driver: 'mysql' }, 501, /in MySQL: .*mysqldump/],
+  ['postgres', { ...noopStore(), driver: 'postgres' }, 501, /on a server: .*pg_dump/],
+  ['mysql', { ...noopStore(), driver: 'mysql' }, 501, /on a server: .*mysqldump/],
+  [
+    'a DSN that is not there',
+    { ...noopStore(), driver: 'unknown' },
+    501,
+    /on a server: .*own tools/,
+  ],
   ['unusable', unusableStore('sqlite', 'no path'), 503, 'storage cannot be read: no path'],
 ] as const)('%s says what to do instead', async (_driver, store, expected, why) => {
   const api = await TestApi.start(store as Store);

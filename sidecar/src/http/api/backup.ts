@@ -38,7 +38,7 @@ export async function backup(exchange: Exchange, parts: BackupParts): Promise<vo
   }
   const { store } = parts;
   if (store.backup === undefined) {
-    return exchange.problem({ status: 501, detail: ELSEWHERE[store.driver] ?? NOWHERE });
+    return exchange.problem({ status: 501, detail: ELSEWHERE[store.driver] });
   }
   const { outgoing } = exchange;
   const wanted = new AbortController();
@@ -64,11 +64,14 @@ export async function backup(exchange: Exchange, parts: BackupParts): Promise<vo
   }
 }
 
-const NOWHERE = 'storage is off: there is nothing to back up';
-const ELSEWHERE: Partial<Record<Driver, string>> = {
-  postgres:
-    "the records are in Postgres: back them up with the server's own tools, such as pg_dump",
-  mysql: "the records are in MySQL: back them up with the server's own tools, such as mysqldump",
+const ON_A_SERVER = "the records are on a server: back them up with the server's own tools";
+/** Where a store has no backup, what there is instead. */
+const ELSEWHERE: Readonly<Record<Driver, string>> = {
+  none: 'storage is off: there is nothing to back up',
+  sqlite: 'this store has no backup',
+  postgres: `${ON_A_SERVER}, such as pg_dump`,
+  mysql: `${ON_A_SERVER}, such as mysqldump`,
+  unknown: ON_A_SERVER,
 };
 
 async function send(

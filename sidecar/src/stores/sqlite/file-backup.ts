@@ -28,7 +28,7 @@ export class FileBackup implements Backup {
   /**
    * @param path where the worker's file lies
    * @param identity of that file
-   * @param signal gives up waiting; the file is thawed as soon as the worker has frozen it
+   * @param signal gives up waiting; what begins all the same ends at once
    * @throws StoreError
    */
   static async begin(
@@ -37,7 +37,27 @@ export class FileBackup implements Backup {
     identity: FileIdentity,
     signal: AbortSignal,
   ): Promise<FileBackup> {
-    const bytes = await frozen(worker, signal);
+    const late = Promise.withResolvers<never>();
+    const giveUp = () => late.reject(new StoreError('the backup did not begin in time'));
+    if (signal.aborted) giveUp();
+    signal.addEventListener('abort', giveUp, { once: true });
+    const begun = FileBackup.#begin(worker, path, identity);
+    try {
+      return await Promise.race([begun, late.promise]);
+    } catch (error) {
+      begun.then((backup) => backup.close()).catch(() => {});
+      throw error;
+    } finally {
+      signal.removeEventListener('abort', giveUp);
+    }
+  }
+
+  static async #begin(
+    worker: WorkerHandle,
+    path: string,
+    identity: FileIdentity,
+  ): Promise<FileBackup> {
+    const bytes = await worker.request({ op: 'freeze' });
     let file: FileHandle | undefined;
     try {
       file = await open(path, 'r');
@@ -90,27 +110,6 @@ export class FileBackup implements Backup {
   async #confirm(): Promise<void> {
     this.#isFrozen = false;
     if (!(await this.#worker.request({ op: 'thaw' }))) throw moved();
-  }
-}
-
-/** @returns bytes of the file */
-async function frozen(worker: WorkerHandle, signal: AbortSignal): Promise<number> {
-  const late = Promise.withResolvers<never>();
-  const giveUp = () => late.reject(new StoreError('the backup did not begin in time'));
-  if (signal.aborted) giveUp();
-  signal.addEventListener('abort', giveUp, { once: true });
-  const bytes = worker.request({ op: 'freeze' });
-  try {
-    return await Promise.race([bytes, late.promise]);
-  } catch (error) {
-    // It may yet come to that.
-    bytes.then(
-      () => thaw(worker),
-      () => {},
-    );
-    throw error;
-  } finally {
-    signal.removeEventListener('abort', giveUp);
   }
 }
 

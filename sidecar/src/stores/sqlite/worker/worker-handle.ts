@@ -171,7 +171,7 @@ export class WorkerHandle {
     if (reply.ok && reply.freezeEnded === true) this.#hasFreezeEnded = true;
     const waiting = this.#waiting.get(reply.id);
     // News that comes after this is of the freeze that it answers.
-    if (waiting?.op === 'freeze') this.#hasFreezeEnded = false;
+    if (reply.ok && waiting?.op === 'freeze') this.#hasFreezeEnded = false;
     this.#waiting.delete(reply.id);
     if (reply.ok) {
       waiting?.resolve(reply.result);
