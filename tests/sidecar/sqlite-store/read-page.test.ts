@@ -9,7 +9,7 @@ const query: ListQuery = { kind: AUDIT_EVENT, filters: new Map(), order: 'asc', 
 const at = (n: number) => ({ ts: '2026-11-23T09:41:46.610360000Z', id: String(n) });
 
 /** A table of ids from 1 that answers a few rows a slice. */
-function table(rows: number, perSlice: number, tookMs = 1, bytes = 1) {
+function table(rows: number, perSlice: number, processorMs = 1, bytes = 1, tookMs = processorMs) {
   const asked: ListQuery[] = [];
   const slice = async (part: ListQuery): Promise<Slice> => {
     asked.push(part);
@@ -17,7 +17,8 @@ function table(rows: number, perSlice: number, tookMs = 1, bytes = 1) {
     const count = Math.min(perSlice, part.limit, rows - first + 1);
     const items = Array.from({ length: count }, (_, i) => ({ id: String(first + i) }));
     const last = first + count - 1;
-    return { page: { items, next: last < rows ? at(last) : null }, bytes: bytes * count, tookMs };
+    const page = { items, next: last < rows ? at(last) : null };
+    return { page, bytes: bytes * count, tookMs, processorMs };
   };
   return { asked, slice };
 }
@@ -39,6 +40,20 @@ describe('a page', () => {
 
   it('is answered short when it has taken its share of the worker, and goes on from there', async () => {
     const { asked, slice } = table(100, 1, 100);
+    const page = await readPage(query, slice);
+    expect(asked).toHaveLength(3);
+    expect(page.next).toEqual(at(3));
+  });
+
+  it('is not answered short because the worker had to wait for the processor', async () => {
+    const { asked, slice } = table(100, 4, 1, 1, 300);
+    const page = await readPage(query, slice);
+    expect(page.items).toHaveLength(10);
+    expect(asked).toHaveLength(3);
+  });
+
+  it('is answered short when it has taken long, though the disk took the time', async () => {
+    const { asked, slice } = table(100, 1, 1, 1, 700);
     const page = await readPage(query, slice);
     expect(asked).toHaveLength(3);
     expect(page.next).toEqual(at(3));

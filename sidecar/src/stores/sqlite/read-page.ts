@@ -13,8 +13,17 @@ import type { Slice } from './worker/protocol.ts';
  */
 export const SLICE_MS = 8;
 
-/** How much of the worker's time one page may take; a page that is not full then is answered. */
-const PAGE_MS = 250;
+/**
+ * How much of the processor's time one page may take in the worker; a page that is not full then is
+ * answered.
+ */
+const PAGE_PROCESSOR_MS = 250;
+
+/**
+ * And how much time in all. It is longer: on a busy node a thread waits for the processor, and a page would
+ * end after its first item.
+ */
+const PAGE_MS = 2_000;
 
 /**
  * Puts a page together from slices, between which others get their turn.
@@ -28,6 +37,7 @@ export async function readPage(
   const items: Item[] = [];
   let next: Position | null = null;
   let spentMs = 0;
+  let processorMs = 0;
   let bytes = 0;
   do {
     const rest: ListQuery = { ...query, limit: query.limit - items.length };
@@ -36,7 +46,14 @@ export async function readPage(
     for (const item of answer.page.items) items.push(item);
     next = answer.page.next;
     spentMs += answer.tookMs;
+    processorMs += answer.processorMs;
     bytes += answer.bytes;
-  } while (next !== null && items.length < query.limit && spentMs < PAGE_MS && bytes < PAGE_BYTES);
+  } while (
+    next !== null &&
+    items.length < query.limit &&
+    processorMs < PAGE_PROCESSOR_MS &&
+    spentMs < PAGE_MS &&
+    bytes < PAGE_BYTES
+  );
   return { items, next };
 }

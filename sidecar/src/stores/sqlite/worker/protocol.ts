@@ -82,8 +82,10 @@ export interface Slice {
   readonly page: Page;
   /** Of the items' texts. */
   readonly bytes: number;
-  /** Milliseconds of the worker that it took. */
+  /** Milliseconds from its beginning to its end. */
   readonly tookMs: number;
+  /** Milliseconds of the processor in them. */
+  readonly processorMs: number;
 }
 
 /** What the metrics show of the database. */

@@ -102,9 +102,12 @@ export class WorkerService {
       }
       case 'slice': {
         const start = performance.now();
+        const used = process.threadCpuUsage();
         const { query, budgetMs, maxBytes } = request;
         const { items, next, bytes } = this.#ready.slice(fromWire(query), budgetMs, maxBytes);
-        return { page: { items, next }, bytes, tookMs: performance.now() - start };
+        const { user, system } = process.threadCpuUsage(used);
+        const tookMs = performance.now() - start;
+        return { page: { items, next }, bytes, tookMs, processorMs: (user + system) / 1_000 };
       }
       case 'probe':
         this.#ready.probe();
