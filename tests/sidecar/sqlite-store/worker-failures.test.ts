@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import {
   closeSync,
   constants,
+  existsSync,
   openSync,
   readdirSync,
   readlinkSync,
@@ -29,15 +30,23 @@ function scriptedStore(): { store: Store; path: string; disk(act?: string): void
   const disk = (act?: string) => {
     if (act === 'hang') execFileSync('mkfifo', [script]);
     else if (act !== undefined) writeFileSync(script, act);
-    else {
-      release(script);
-      rmSync(script, { force: true });
-    }
+    else if (existsSync(script)) removeScript(script);
   };
   const store = testStore(path, { workerUrl: workers.url('scripted') });
   // Else a test that fails leaves a thread that cannot end, and a process with it.
   onTestFinished(() => disk());
   return { path, store, disk };
+}
+
+/**
+ * Takes the script away. Whoever hangs in it goes on, and finds no other to hang in: a commit may sync twice,
+ * and the second time nobody would let it go.
+ */
+function removeScript(script: string): void {
+  // Also while nobody reads: whoever comes between gets its end from us.
+  const writer = openSync(script, constants.O_RDWR | constants.O_NONBLOCK);
+  rmSync(script);
+  closeSync(writer);
 }
 
 /** Lets whoever hangs in opening a FIFO go on. */

@@ -12,7 +12,7 @@
  * - `tight`: all goes well, and the volume has a page left.
  */
 
-import { existsSync, readFileSync, statSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { workerData } from 'node:worker_threads';
 import type {
   FileHandle,
@@ -44,7 +44,7 @@ const files: FileLayer = {
     return nodeFiles.write(handle, ...what);
   },
   sync(handle) {
-    if (existsSync(script)) perform(readFileSync(script, 'utf8'));
+    perform(readScript());
     nodeFiles.sync(handle);
   },
   space(name) {
@@ -53,10 +53,19 @@ const files: FileLayer = {
   },
 };
 
+function readScript(): string {
+  try {
+    return readFileSync(script, 'utf8');
+  } catch {
+    // There is none, or it has just been taken away.
+    return '';
+  }
+}
+
 function readAct(): string {
   // A FIFO is for syncs to hang in.
   const isAct = statSync(script, { throwIfNoEntry: false })?.isFile() === true;
-  return isAct ? readFileSync(script, 'utf8') : '';
+  return isAct ? readScript() : '';
 }
 
 function perform(act: string): void {
